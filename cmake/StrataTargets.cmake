@@ -1,0 +1,70 @@
+# The few ways in which this project makes a target.
+
+# strata_library(NAME SOURCES a.cc ... [DEPS target ...] [TORCH])
+# A static, position independent room library. TORCH adds LibTorch and its precompiled header.
+function(strata_library name)
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE strata_warnings)
+  if(ARG_TORCH)
+    target_link_libraries(${name} PUBLIC strata_torch)
+    strata_torch_precompiled_header(${name})
+  endif()
+endfunction()
+
+# strata_test(NAME SOURCES a_test.cc ... [DEPS target ...] [LABELS unit|golden|integration|...] [TORCH])
+# A GoogleTest program; every test in it is a ctest of its own. ../shared is found through
+# STRATA_SHARED_DIR; a test that needs it and finds none says so.
+function(strata_test name)
+  cmake_parse_arguments(ARG "TORCH" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT STRATA_BUILD_TESTS)
+    return()
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main strata_warnings)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE
+    STRATA_SOURCE_DIR="${PROJECT_SOURCE_DIR}" STRATA_BINARY_DIR="${PROJECT_BINARY_DIR}"
+    STRATA_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  if(ARG_TORCH)
+    target_link_libraries(${name} PRIVATE strata_torch)
+    strata_torch_precompiled_header(${name})
+  endif()
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# strata_bench(NAME SOURCES a_bench.cc ... [DEPS target ...] [TORCH]): a Google Benchmark program.
+function(strata_bench name)
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;DEPS" ${ARGN})
+  if(NOT STRATA_BUILD_BENCHMARKS)
+    return()
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} benchmark::benchmark strata_warnings)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  if(ARG_TORCH)
+    target_link_libraries(${name} PRIVATE strata_torch)
+    strata_torch_precompiled_header(${name})
+  endif()
+endfunction()
+
+# One precompiled torch header, built once and shared by every target that sees LibTorch.
+function(strata_torch_precompiled_header name)
+  if(NOT TARGET strata_torch_pch)
+    file(WRITE ${PROJECT_BINARY_DIR}/strata_torch_pch.cc "// Holds the precompiled torch header.\n")
+    add_library(strata_torch_pch STATIC ${PROJECT_BINARY_DIR}/strata_torch_pch.cc)
+    # g++ takes a precompiled header only where -Wpedantic is as it was when the header was made.
+    target_link_libraries(strata_torch_pch PUBLIC strata_torch PRIVATE strata_warnings)
+    target_precompile_headers(strata_torch_pch PRIVATE <torch/types.h> <torch/autograd.h>)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM strata_torch_pch)
+endfunction()
