@@ -1,0 +1,203 @@
+#include "models/engine/answers.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+namespace strata::models {
+namespace {
+
+// Places [begin, end) of the document's sentences in the head's output.
+std::pair<size_t, size_t> SentenceRange(const DocumentView& view) {
+  const std::vector<int64_t>& document = view.classified->document;
+  const auto range = std::equal_range(document.begin(), document.end(), view.index);
+  return {static_cast<size_t>(range.first - document.begin()),
+          static_cast<size_t>(range.second - document.begin())};
+}
+
+// The tree node of the section anchor above a token of the document.
+int32_t SectionNode(const AnchoredSequence& sequence, int64_t token) {
+  const int32_t section = sequence.parents[static_cast<size_t>(token)];
+  return sequence.nodes[static_cast<size_t>(section)];
+}
+
+std::string HeadingOf(const DocumentTree& tree, int32_t section) {
+  for (size_t n = static_cast<size_t>(section) + 1; n < tree.nodes().size(); ++n) {
+    const Node& node = tree.nodes()[n];
+    if (node.level <= tree.nodes()[static_cast<size_t>(section)].level) break;
+    if (node.kind == NodeKind::kHeading && node.parent == section) {
+      return std::string(tree.TextOf(node));
+    }
+  }
+  return "";
+}
+
+void Explain(const DocumentView& view, int64_t best, TaskResult& result) {
+  const auto [begin, end] = SentenceRange(view);
+  const auto count = static_cast<int64_t>(end - begin);
+  const at::Tensor weights =
+      view.classified->sentence_weights.narrow(0, static_cast<int64_t>(begin), count).contiguous();
+  const at::Tensor logits =
+      view.classified->sentence_logits.narrow(0, static_cast<int64_t>(begin), count);
+  const at::Tensor contributions =
+      (weights * (logits.select(1, best) - logits.mean(1))).contiguous();
+  const float* weight = weights.const_data_ptr<float>();
+  const float* contribution = contributions.const_data_ptr<float>();
+
+  const DocumentTree& tree = view.document.tree;
+  const AnchoredSequence& sequence = view.document.sequence;
+  const int32_t first_row = view.batch.cu_seqlens[view.index];
+  std::map<int32_t, size_t> place_of_section;  // tree node → place in result.sections
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t token = view.classified->rows[begin + i] - first_row;
+    const int32_t node = sequence.nodes[static_cast<size_t>(token)];
+    const Node& leaf = tree.nodes()[static_cast<size_t>(node)];
+    result.sentences.push_back(
+        {node, leaf.kind, leaf.source, std::string(tree.TextOf(leaf)), weight[i], contribution[i]});
+    const int32_t section = SectionNode(sequence, token);
+    const auto [place, is_new] = place_of_section.emplace(section, result.sections.size());
+    if (is_new) {
+      const Node& owner = tree.nodes()[static_cast<size_t>(section)];
+      result.sections.push_back(
+          {section, owner.kind, owner.source, HeadingOf(tree, section), 0, 0});
+    }
+    result.sections[place->second].weight += weight[i];
+    result.sections[place->second].contribution += contribution[i];
+  }
+}
+
+// Collects embeddings of one level; rows are copied out of a [n, C] tensor.
+class EmbeddingWriter {
+ public:
+  EmbeddingWriter(const DocumentView& view, const TaskRequest& request, TaskResult& result)
+      : view_(view), normalize_(request.normalize), result_(result) {}
+
+  void Write(EmbeddingLevel level, const at::Tensor& vector, int32_t node, ByteSpan text) {
+    Embedding& embedding = result_.embeddings.emplace_back();
+    embedding.level = level;
+    embedding.node = node;
+    embedding.source = view_.document.tree.ToSource(text);
+    const at::Tensor values = vector.contiguous();
+    const float* first = values.const_data_ptr<float>();
+    embedding.values.assign(first, first + values.numel());
+    if (normalize_) Normalize(embedding.values);
+  }
+
+ private:
+  static void Normalize(std::vector<float>& values) {
+    double sum = 0;
+    for (float value : values) sum += static_cast<double>(value) * value;
+    const auto scale = static_cast<float>(sum > 0 ? 1.0 / std::sqrt(sum) : 0.0);
+    for (float& value : values) value *= scale;
+  }
+
+  const DocumentView& view_;
+  const bool normalize_;
+  TaskResult& result_;
+};
+
+constexpr std::pair<EmbeddingLevel, TokenRole> kRoleOfLevel[] = {
+    {EmbeddingLevel::kDocument, TokenRole::kDocumentAnchor},
+    {EmbeddingLevel::kSection, TokenRole::kSectionAnchor},
+    {EmbeddingLevel::kSentence, TokenRole::kSentenceAnchor},
+    {EmbeddingLevel::kToken, TokenRole::kWord},
+};
+
+// States of the tokens that have the level's role.
+void EmbedByAnchor(const DocumentView& view, EmbeddingLevel level, EmbeddingWriter& writer) {
+  TokenRole role = TokenRole::kWord;
+  for (const auto& [row_level, row_role] : kRoleOfLevel) {
+    if (row_level == level) role = row_role;
+  }
+  const AnchoredSequence& sequence = view.document.sequence;
+  const int32_t first_row = view.batch.cu_seqlens[view.index];
+  for (int64_t t = 0; t < sequence.num_tokens(); ++t) {
+    if (sequence.roles[static_cast<size_t>(t)] != role) continue;
+    writer.Write(level, view.states[first_row + t], sequence.nodes[static_cast<size_t>(t)],
+                 sequence.spans[static_cast<size_t>(t)]);
+  }
+}
+
+// Vectors that the classification head reads, pooled with its own weights.
+void EmbedByHead(const DocumentView& view, EmbeddingLevel level, EmbeddingWriter& writer) {
+  const auto [begin, end] = SentenceRange(view);
+  const auto first = static_cast<int64_t>(begin), count = static_cast<int64_t>(end - begin);
+  const at::Tensor states = view.classified->sentence_states.narrow(0, first, count);
+  const at::Tensor weights = view.classified->sentence_weights.narrow(0, first, count);
+  const DocumentTree& tree = view.document.tree;
+  const AnchoredSequence& sequence = view.document.sequence;
+  const int32_t first_row = view.batch.cu_seqlens[view.index];
+  const auto token_of = [&](int64_t i) { return view.classified->rows[begin + i] - first_row; };
+  const auto pooled = [&](int64_t from, int64_t to) {
+    const at::Tensor share = weights.narrow(0, from, to - from);
+    const at::Tensor total =
+        share.sum().clamp_min(1e-30);  // a section may have got no weight at all
+    return at::matmul(share / total, states.narrow(0, from, to - from));
+  };
+  if (count == 0) return;
+  if (level == EmbeddingLevel::kDocument) {
+    writer.Write(level, pooled(0, count), 0, tree.nodes().front().text);
+  } else if (level == EmbeddingLevel::kSentence) {
+    for (int64_t i = 0; i < count; ++i) {
+      const auto token = static_cast<size_t>(token_of(i));
+      writer.Write(level, states[i], sequence.nodes[token], sequence.spans[token]);
+    }
+  } else {
+    for (int64_t from = 0; from < count;) {  // runs of sentences under one section anchor
+      const int32_t anchor = sequence.parents[static_cast<size_t>(token_of(from))];
+      int64_t to = from + 1;
+      while (to < count && sequence.parents[static_cast<size_t>(token_of(to))] == anchor) ++to;
+      writer.Write(level, pooled(from, to), sequence.nodes[static_cast<size_t>(anchor)],
+                   sequence.spans[static_cast<size_t>(anchor)]);
+      from = to;
+    }
+  }
+}
+
+}  // namespace
+
+TokenCounts CountTokens(const DocumentView& view) {
+  const AnchoredSequence& sequence = view.document.sequence;
+  TokenCounts counts;
+  counts.num_tokens = sequence.num_tokens();
+  counts.num_words_seen = sequence.num_words_seen;
+  counts.num_words_kept = sequence.num_words_kept;
+  ByteSpan kept{-1, -1};
+  for (size_t t = 0; t < sequence.spans.size(); ++t) {
+    if (sequence.roles[t] != TokenRole::kWord) continue;
+    if (kept.begin < 0) kept.begin = sequence.spans[t].begin;
+    kept.end = std::max(kept.end, sequence.spans[t].end);
+  }
+  if (kept.begin >= 0) counts.source_kept = view.document.tree.ToSource(kept);
+  return counts;
+}
+
+void AnswerClassify(const DocumentView& view, const std::vector<std::string>& labels,
+                    const TaskRequest& request, TaskResult& result) {
+  const at::Tensor logits = view.classified->logits[view.index].contiguous();
+  const at::Tensor probabilities = at::softmax(logits, 0);
+  const float* logit = logits.const_data_ptr<float>();
+  const float* probability = probabilities.const_data_ptr<float>();
+  std::vector<size_t> order(labels.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return logit[a] > logit[b]; });
+  if (request.explain) Explain(view, static_cast<int64_t>(order[0]), result);
+  if (request.top_k > 0 && static_cast<size_t>(request.top_k) < order.size()) {
+    order.resize(static_cast<size_t>(request.top_k));
+  }
+  for (size_t k : order) result.labels.push_back({labels[k], probability[k], logit[k]});
+}
+
+void AnswerEmbed(const DocumentView& view, const TaskRequest& request, TaskResult& result) {
+  EmbeddingWriter writer(view, request, result);
+  for (EmbeddingLevel level : request.levels) {
+    if (view.classified != nullptr && level != EmbeddingLevel::kToken) {
+      EmbedByHead(view, level, writer);
+    } else {
+      EmbedByAnchor(view, level, writer);
+    }
+  }
+}
+
+}  // namespace strata::models

@@ -1,0 +1,36 @@
+// Reads one document's answers off the hidden states and the head's output of its batch.
+#ifndef STRATA_MODELS_ENGINE_ANSWERS_H_
+#define STRATA_MODELS_ENGINE_ANSWERS_H_
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <vector>
+
+#include "models/batch/packed_batch.h"
+#include "models/engine/engine.h"
+#include "models/heads/sentence_classifier.h"
+
+namespace strata::models {
+
+// One document of a computed batch. Borrowed.
+struct DocumentView {
+  const PreparedDocument& document;
+  const PackedBatch& batch;
+  int64_t index;                               // of the document in the batch
+  const at::Tensor& states;                    // [T, C]
+  const SentenceClassifierOutput* classified;  // null without a classification head
+};
+
+TokenCounts CountTokens(const DocumentView& view);
+
+// Fills labels, and sentences and sections if an explanation was asked for.
+void AnswerClassify(const DocumentView& view, const std::vector<std::string>& labels,
+                    const TaskRequest& request, TaskResult& result);
+
+// Fills embeddings.
+void AnswerEmbed(const DocumentView& view, const TaskRequest& request, TaskResult& result);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_ENGINE_ANSWERS_H_

@@ -1,0 +1,239 @@
+// A model folder as an engine: encoder by its model_type, classification head if the checkpoint has
+// one, answers read off the hidden states.
+#include "models/engine/engine.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "kernels/torch/block_sparse_attention_op.h"
+#include "models/batch/packed_batch.h"
+#include "models/checkpoint/safetensors.h"
+#include "models/engine/answers.h"
+#include "models/engine/registry.h"
+#include "models/heads/sentence_classifier.h"
+#include "models/layers/encoder.h"
+#include "nlohmann/json.hpp"
+
+namespace strata::models {
+namespace {
+
+class LoadedEngine : public Engine {
+ public:
+  LoadedEngine(ModelInfo info, std::unique_ptr<const Tokenizer> tokenizer,
+               std::unique_ptr<const Encoder> encoder,
+               std::optional<SentenceClassifierWeights> classifier)
+      : info_(std::move(info)),
+        tokenizer_(std::move(tokenizer)),
+        encoder_(std::move(encoder)),
+        classifier_(std::move(classifier)) {}
+
+  const ModelInfo& info() const override { return info_; }
+  const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  absl::Status Check(const TaskRequest& request) const override;
+  absl::StatusOr<PreparedDocument> Prepare(DocumentTree tree,
+                                           const PrepareOptions& options) const override;
+  absl::StatusOr<std::vector<TaskResult>> Run(
+      absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const override;
+
+ private:
+  absl::StatusOr<std::vector<TaskResult>> RunChecked(absl::Span<const WorkItem> batch,
+                                                     const std::function<bool()>& cancelled) const;
+
+  const ModelInfo info_;
+  const std::unique_ptr<const Tokenizer> tokenizer_;
+  const std::unique_ptr<const Encoder> encoder_;
+  const std::optional<SentenceClassifierWeights> classifier_;
+};
+
+absl::StatusOr<std::string> ReadTextFile(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return absl::NotFoundError(absl::StrCat("cannot open ", path.string()));
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+absl::StatusOr<std::string> ModelType(const std::string& config_json, const std::string& path) {
+  const nlohmann::json config = nlohmann::json::parse(config_json, nullptr, false);
+  if (!config.is_object())
+    return absl::InvalidArgumentError(absl::StrCat(path, ": not a JSON object"));
+  if (!config.contains("model_type") || !config["model_type"].is_string()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": model_type is missing"));
+  }
+  return config["model_type"].get<std::string>();
+}
+
+absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& folder);
+
+// The classification head, if the weights hold one. INVALID_ARGUMENT: it does not fit the labels.
+absl::StatusOr<std::optional<SentenceClassifierWeights>> LoadClassifier(const TensorMap& weights,
+                                                                        const EncoderInfo& encoder,
+                                                                        const std::string& folder) {
+  if (!weights.contains("classifier.out.weight")) return std::nullopt;
+  if (encoder.labels.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        folder, ": the weights hold a classification head, but config.json names no id2label"));
+  }
+  const at::NoGradGuard no_grad;
+  SentenceClassifierWeights classifier = InitialSentenceClassifierWeights(
+      encoder.hidden_size, static_cast<int64_t>(encoder.labels.size()));
+  const absl::Status status = LoadWeights(
+      SentenceClassifierTable(classifier), weights,
+      [](const std::string& key) { return !IsSentenceClassifierKey(key); }, folder);
+  if (!status.ok()) return status;
+  return classifier;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Engine>> Engine::Load(const std::string& folder) {
+  // ATen reports by exceptions; none may pass this line.
+  try {
+    return LoadFolder(folder);
+  } catch (const std::exception& error) {
+    return absl::InvalidArgumentError(absl::StrCat(folder, " cannot be loaded: ", error.what()));
+  }
+}
+
+namespace {
+
+absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& folder) {
+  const std::filesystem::path root(folder);
+  auto config_json = ReadTextFile(root / "config.json");
+  if (!config_json.ok()) return config_json.status();
+  auto model_type = ModelType(*config_json, (root / "config.json").string());
+  if (!model_type.ok()) return model_type.status();
+  auto loader = FindEncoderLoader(*model_type);
+  if (!loader.ok()) return loader.status();
+  auto tokenizer = Tokenizer::Load(folder);
+  if (!tokenizer.ok()) return tokenizer.status();
+  auto weights = ReadModelWeights(folder);
+  if (!weights.ok()) return weights.status();
+  auto encoder = (*loader)(*config_json, *weights, **tokenizer, IsSentenceClassifierKey, folder);
+  if (!encoder.ok()) return encoder.status();
+  auto classifier = LoadClassifier(*weights, (*encoder)->info(), folder);
+  if (!classifier.ok()) return classifier.status();
+
+  ModelInfo info;
+  info.architecture = (*encoder)->info().architecture;
+  info.model_type = *model_type;
+  info.tokenizer = std::string((*tokenizer)->kind());
+  info.tasks = {Task::kEmbed};
+  if (classifier->has_value()) {
+    info.tasks.push_back(Task::kClassify);
+    info.labels = (*encoder)->info().labels;
+  }
+  for (const auto& [key, view] : *weights) {
+    info.num_parameters += view.num_elements();
+    info.weight_bytes += view.size_bytes;
+  }
+  info.hidden_size = (*encoder)->info().hidden_size;
+  info.num_layers = (*encoder)->info().num_layers;
+  info.vocab_size = (*encoder)->info().vocab_size;
+  return std::make_shared<const LoadedEngine>(std::move(info), *std::move(tokenizer),
+                                              *std::move(encoder), *std::move(classifier));
+}
+
+}  // namespace
+
+absl::Status LoadedEngine::Check(const TaskRequest& request) const {
+  if (request.task == Task::kClassify) {
+    if (!classifier_) {
+      return absl::InvalidArgumentError(
+          "this model has no classification head; ask it for embeddings, or name another model");
+    }
+    if (request.top_k < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("top_k is ", request.top_k, "; it must be 0 (all labels) or more"));
+    }
+  }
+  if (request.task == Task::kEmbed && request.levels.empty()) {
+    return absl::InvalidArgumentError(
+        "levels is empty; name at least one of document, section, sentence, token");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PreparedDocument> LoadedEngine::Prepare(DocumentTree tree,
+                                                       const PrepareOptions& options) const {
+  const bool cut = options.truncation == Truncation::kKeepHead;
+  auto sequence = encoder_->Anchor(tree, cut ? options.max_tokens : 0);
+  if (!sequence.ok()) return sequence.status();
+  if (options.max_tokens > 0 && sequence->num_tokens() > options.max_tokens) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the document has ", sequence->num_tokens(), " tokens, the limit is ",
+                     options.max_tokens, "; raise the limit or allow the document to be cut"));
+  }
+  return PreparedDocument{std::move(tree), *std::move(sequence)};
+}
+
+absl::StatusOr<std::vector<TaskResult>> LoadedEngine::Run(
+    absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const {
+  const c10::InferenceMode inference;
+  // ATen reports by exceptions; none may pass this line.
+  try {
+    return RunChecked(batch, cancelled);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("not enough memory for this batch");
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("the forward pass failed: ", error.what()));
+  }
+}
+
+absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
+    absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const {
+  std::vector<TaskResult> results(batch.size());
+  std::vector<const AnchoredSequence*> sequences;
+  std::vector<size_t> places;  // of the documents that are computed
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const AnchoredSequence& sequence = batch[i].document->sequence;
+    results[i].status = Check(batch[i].request);
+    if (results[i].status.ok() && batch[i].request.task == Task::kClassify &&
+        sequence.num_words_kept == 0) {
+      results[i].status =
+          absl::InvalidArgumentError("the document holds no text, so there is nothing to classify");
+    }
+    if (!results[i].status.ok()) continue;
+    sequences.push_back(&sequence);
+    places.push_back(i);
+  }
+  if (sequences.empty()) return results;
+
+  auto packed = Pack(sequences);
+  if (!packed.ok()) return packed.status();
+  auto states = encoder_->Forward(*packed, cancelled);
+  if (!states.ok()) return states.status();
+  std::optional<SentenceClassifierOutput> classified;
+  if (classifier_) {
+    classified = ClassifySentences(*classifier_, *states, *packed, encoder_->info().norm_epsilon);
+  }
+  for (size_t b = 0; b < places.size(); ++b) {
+    const WorkItem& item = batch[places[b]];
+    TaskResult& result = results[places[b]];
+    const DocumentView view{*item.document, *packed, static_cast<int64_t>(b), *states,
+                            classified ? &*classified : nullptr};
+    result.tokens = CountTokens(view);
+    if (item.request.task == Task::kClassify) {
+      AnswerClassify(view, info_.labels, item.request, result);
+    } else {
+      AnswerEmbed(view, item.request, result);
+    }
+  }
+  return results;
+}
+
+void SetComputeThreads(int num_threads) {
+  kernels::SetNumThreads(num_threads);
+  at::set_num_threads(kernels::SharedThreadPool()->size());
+}
+
+}  // namespace strata::models

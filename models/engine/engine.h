@@ -1,0 +1,84 @@
+// A loaded model: documents in, task results out. What server, SDK and jobs all call.
+#ifndef STRATA_MODELS_ENGINE_ENGINE_H_
+#define STRATA_MODELS_ENGINE_ENGINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "models/batch/anchored_sequence.h"
+#include "models/document/document_tree.h"
+#include "models/engine/result.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace strata::models {
+
+struct ModelInfo {
+  std::string architecture;  // "HDTEncoderForSequenceClassification", ...
+  std::string model_type;    // config.json: model_type
+  std::string tokenizer;     // Tokenizer::kind()
+  std::vector<Task> tasks;
+  std::vector<std::string> labels;  // by class index; empty without a classification head
+  int64_t num_parameters = 0;
+  int64_t weight_bytes = 0;
+  int32_t hidden_size = 0;
+  int32_t num_layers = 0;
+  int32_t vocab_size = 0;
+};
+
+// What happens to a document of more than `max_tokens` tokens.
+enum class Truncation : uint8_t { kReject, kKeepHead };
+
+struct PrepareOptions {
+  int64_t max_tokens = 0;  // anchors included; 0 = no limit
+  Truncation truncation = Truncation::kReject;
+};
+
+// A tree with its tokens: the unit that is queued and packed.
+struct PreparedDocument {
+  DocumentTree tree;
+  AnchoredSequence sequence;
+};
+
+struct WorkItem {
+  const PreparedDocument* document = nullptr;
+  TaskRequest request;
+};
+
+// Immutable once loaded; every method is safe from many threads at once.
+class Engine {
+ public:
+  // `folder`: config.json, tokenizer files, *.safetensors (weights of any float type). NOT_FOUND,
+  // INVALID_ARGUMENT (names the file and the key).
+  static absl::StatusOr<std::shared_ptr<const Engine>> Load(const std::string& folder);
+  virtual ~Engine() = default;
+
+  virtual const ModelInfo& info() const = 0;
+  virtual const Tokenizer& tokenizer() const = 0;
+
+  // INVALID_ARGUMENT: a task this model has no head for, no level, a negative top_k.
+  virtual absl::Status Check(const TaskRequest& request) const = 0;
+
+  // Tokens and anchors of a tree. RESOURCE_EXHAUSTED: over max_tokens under kReject, with both
+  // sizes.
+  virtual absl::StatusOr<PreparedDocument> Prepare(DocumentTree tree,
+                                                   const PrepareOptions& options) const = 0;
+
+  // One packed pass over the whole batch, no padding; results in order, each with its own status.
+  // What else is in the batch changes a result by float rounding at most. `cancelled` (may be null)
+  // is asked between layers; if it says true the call ends with CANCELLED.
+  virtual absl::StatusOr<std::vector<TaskResult>> Run(
+      absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const = 0;
+};
+
+// Threads that all engines of this process compute with; call before the first Run. 0 = all cores
+// this process may use.
+void SetComputeThreads(int num_threads);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_ENGINE_ENGINE_H_

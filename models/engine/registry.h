@@ -1,0 +1,17 @@
+// The architectures that this build knows, by the model_type of config.json.
+#ifndef STRATA_MODELS_ENGINE_REGISTRY_H_
+#define STRATA_MODELS_ENGINE_REGISTRY_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "models/layers/encoder.h"
+
+namespace strata::models {
+
+// INVALID_ARGUMENT lists the known types.
+absl::StatusOr<EncoderLoader> FindEncoderLoader(const std::string& model_type);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_ENGINE_REGISTRY_H_

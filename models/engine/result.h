@@ -1,0 +1,81 @@
+// What is asked of a model and what it answers: plain structs, no torch, protobuf or gRPC type.
+#ifndef STRATA_MODELS_ENGINE_RESULT_H_
+#define STRATA_MODELS_ENGINE_RESULT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "models/document/byte_span.h"
+#include "models/document/document_tree.h"
+
+namespace strata::models {
+
+enum class Task : uint8_t { kClassify, kEmbed };
+
+// The parts of a document that can have a vector of their own.
+enum class EmbeddingLevel : uint8_t { kDocument, kSection, kSentence, kToken };
+
+struct TaskRequest {
+  Task task = Task::kClassify;
+  // kClassify: this many best labels; 0 = all.
+  int32_t top_k = 0;
+  // kClassify: also say how much every section and sentence counted.
+  bool explain = false;
+  // kEmbed: one or more levels.
+  std::vector<EmbeddingLevel> levels;
+  // kEmbed: scale each vector to length 1.
+  bool normalize = false;
+};
+
+struct LabelScore {
+  std::string label;
+  float probability = 0;  // softmax over all labels
+  float logit = 0;
+};
+
+// How much one node counted for the best label. The contributions of all sentences (headings are
+// sentences here) add up to the best label's logit less its bias and less the mean over labels;
+// a section's is the sum of its sentences'. weight: the share of the pooling that went to it,
+// sum 1.
+struct NodeContribution {
+  int32_t node = -1;  // in DocumentTree::nodes()
+  NodeKind kind = NodeKind::kSentence;
+  ByteSpan source;   // bytes of the source
+  std::string text;  // the sentence's or heading's text; a section's heading (may be empty)
+  float weight = 0;
+  float contribution = 0;
+};
+
+// A model with a classification head gives what that head reads: the pooled vector of the document,
+// the sentence anchors' normalised states, and for a section the pooled vector of its sentences
+// (text behind a subsection opens its section again, with a vector of its own). Any other model
+// gives the states of the anchor tokens. Tokens: the last hidden state.
+struct Embedding {
+  EmbeddingLevel level = EmbeddingLevel::kDocument;
+  int32_t node = -1;
+  ByteSpan source;
+  std::vector<float> values;  // [hidden_size]
+};
+
+struct TokenCounts {
+  int64_t num_tokens = 0;      // rows computed, anchors included
+  int64_t num_words_seen = 0;  // text tokens of the document
+  int64_t num_words_kept = 0;  // of these, computed; fewer only where a limit asked for the cut
+  ByteSpan source_kept;        // source bytes from the first to the last token kept
+};
+
+// One document's answer. If `status` is not OK nothing else is meant.
+struct TaskResult {
+  absl::Status status;
+  std::vector<LabelScore> labels;           // best first
+  std::vector<NodeContribution> sentences;  // document order
+  std::vector<NodeContribution> sections;   // document order
+  std::vector<Embedding> embeddings;        // by level as asked, then document order
+  TokenCounts tokens;
+};
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_ENGINE_RESULT_H_

@@ -1,0 +1,229 @@
+// HDT (arXiv 2407.08330), §3; autonomousvision/hdt, HDTEncoderModel.
+//
+//   x_0 = RMSNorm(E[token] + a · Σ_l PE(position_l))
+//   h ← h + O · Attention(Q, K, V of RMSNorm(h))          who attends to whom: the document's tree
+//   h ← h + FF(RMSNorm(h))                                FF: wo · act(wi·x), or gated
+//   y = RMSNorm(h_L)
+//
+// Quirks of the reference that are kept: no position bias in tree mode although block 0 carries the
+// table; scores divided by sqrt(d_kv) in tree mode, but by sqrt(d_model // num_heads) in flat mode;
+// `avg` and `max` pooling see padding rows; `hier_3` counts a global query's tokens as well.
+#include "models/hdt/hdt.h"
+
+#include <cmath>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "kernels/attention/block_sparse_attention.h"
+#include "kernels/torch/block_sparse_attention_op.h"
+#include "models/layers/layers.h"
+#include "models/layers/relative_position_bias.h"
+
+namespace strata::models {
+namespace {
+
+at::Tensor IdTensor(const std::vector<int32_t>& values) {
+  return at::from_blob(const_cast<int32_t*>(values.data()), {static_cast<int64_t>(values.size())},
+                       at::kInt)
+      .clone();
+}
+
+at::Tensor PositionTensor(const std::vector<std::array<int32_t, 3>>& positions) {
+  return at::from_blob(const_cast<std::array<int32_t, 3>*>(positions.data()),
+                       {static_cast<int64_t>(positions.size()), 3}, at::kInt)
+      .clone();
+}
+
+}  // namespace
+
+absl::StatusOr<Hdt> Hdt::Load(const HdtConfig& config, const HdtHeads& heads,
+                              const TensorMap& checkpoint,
+                              const std::function<bool(const std::string&)>& ignored,
+                              const std::string& where) {
+  const bool has_prefix = checkpoint.contains("model.shared.weight");
+  // Sizes of a wrong config.json are found before they are allocated.
+  const auto shared = checkpoint.find(has_prefix ? "model.shared.weight" : "shared.weight");
+  const std::vector<int64_t> expected{config.vocab_size, config.d_model};
+  if (shared != checkpoint.end() && shared->second.shape != expected) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": weight '", shared->first, "' has shape ", ShapeString(shared->second.shape),
+        ", the configuration asks for ", ShapeString(expected)));
+  }
+  Hdt model(config, heads, InitialHdtWeights(config));
+  const absl::Status status = LoadWeights(
+      model.Table(has_prefix ? "model." : ""), checkpoint,
+      [&](const std::string& key) {
+        return IsIgnoredHdtKey(key, heads) || (ignored && ignored(key));
+      },
+      where);
+  if (!status.ok()) return status;
+  return model;
+}
+
+absl::StatusOr<at::Tensor> Hdt::Forward(const PackedBatch& batch,
+                                        const HdtForwardOptions& options) const {
+  for (size_t t = 0; t < batch.token_ids.size(); ++t) {
+    if (batch.token_ids[t] < 0 || batch.token_ids[t] >= config_.vocab_size) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("token ", t, " has id ", batch.token_ids[t], ", outside the vocabulary of ",
+                       config_.vocab_size, "; do tokenizer and model belong together?"));
+    }
+  }
+  at::Tensor hidden =
+      Embed(IdTensor(batch.token_ids), PositionTensor(batch.positions), options.dropout);
+  for (size_t n = 0; n < weights_.layers.size(); ++n) {
+    if (options.cancelled && options.cancelled()) {
+      return absl::CancelledError(absl::StrCat("stopped before layer ", n));
+    }
+    const HdtLayerWeights& layer = weights_.layers[n];
+    const at::Tensor qkv =
+        at::linear(RmsNorm(hidden, layer.attention_norm, config_.layer_norm_epsilon), layer.qkv);
+    if (options.probabilities != nullptr && options.probabilities->contains(static_cast<int>(n))) {
+      auto probabilities = Probabilities(qkv, batch);
+      if (!probabilities.ok()) return probabilities.status();
+      (*options.probabilities)[static_cast<int>(n)] = *std::move(probabilities);
+    }
+    const at::Tensor attended =
+        config_.is_hierarchical ? TreeAttention(qkv, batch) : FlatAttention(qkv, batch);
+    hidden = hidden + Dropout(at::linear(attended, layer.o), options.dropout);
+    hidden = hidden + FeedForward(layer, hidden, options.dropout);
+  }
+  return Dropout(RmsNorm(hidden, weights_.final_layer_norm, config_.layer_norm_epsilon),
+                 options.dropout);
+}
+
+at::Tensor Hdt::Embed(const at::Tensor& token_ids, const at::Tensor& positions,
+                      double dropout) const {
+  const at::Tensor tokens = at::embedding(weights_.shared, token_ids);
+  const at::Tensor places = SinusoidPositions(positions, config_.d_model);
+  return Dropout(RmsNorm(tokens + weights_.scale_factor * places, weights_.emb_norm,
+                         config_.layer_norm_epsilon),
+                 dropout);
+}
+
+at::Tensor Hdt::FeedForward(const HdtLayerWeights& layer, const at::Tensor& hidden,
+                            double dropout) const {
+  at::Tensor inner =
+      at::linear(RmsNorm(hidden, layer.feed_forward_norm, config_.layer_norm_epsilon), layer.wi);
+  if (config_.is_gated) {
+    const std::vector<at::Tensor> halves = inner.chunk(2, -1);
+    inner = Activate(halves[0], config_.activation) * halves[1];
+  } else {
+    inner = Activate(inner, config_.activation);
+  }
+  return Dropout(at::linear(Dropout(inner, dropout), layer.wo), dropout);
+}
+
+at::Tensor Hdt::TreeAttention(const at::Tensor& qkv, const PackedBatch& batch) const {
+  const at::Tensor heads = qkv.view({qkv.size(0), 3, config_.num_heads, config_.d_kv});
+  return kernels::BlockSparseAttention(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2),
+                                       batch.plan,
+                                       1.0 / std::sqrt(static_cast<double>(config_.d_kv)))
+      .reshape({qkv.size(0), config_.inner_size()});
+}
+
+at::Tensor Hdt::FlatAttention(const at::Tensor& qkv, const PackedBatch& batch) const {
+  const at::Tensor heads = qkv.view({qkv.size(0), 3, config_.num_heads, config_.d_kv});
+  const double scale = 1.0 / std::sqrt(static_cast<double>(config_.d_model / config_.num_heads));
+  std::vector<at::Tensor> documents;
+  for (int64_t b = 0; b < batch.num_documents(); ++b) {
+    const int64_t length = batch.cu_seqlens[b + 1] - batch.cu_seqlens[b];
+    const at::Tensor rows = heads.narrow(0, batch.cu_seqlens[b], length).permute({1, 2, 0, 3});
+    const at::Tensor bias =
+        RelativePositionBias(weights_.relative_attention_bias, length, length,
+                             /*bidirectional=*/true, config_.relative_attention_max_distance);
+    const at::Tensor scores = at::matmul(rows[0], rows[1].transpose(1, 2)) * scale + bias;
+    documents.push_back(at::matmul(at::softmax(scores, -1), rows[2])  // [H, n, D]
+                            .transpose(0, 1)
+                            .reshape({length, config_.inner_size()}));
+  }
+  return at::cat(documents, 0);
+}
+
+absl::StatusOr<at::Tensor> Hdt::Probabilities(const at::Tensor& qkv,
+                                              const PackedBatch& batch) const {
+  const int64_t tokens = qkv.size(0);
+  at::Tensor probabilities = at::empty({config_.num_heads, tokens, tokens});
+  kernels::AttentionParams params;
+  params.q = qkv.const_data_ptr<float>();
+  params.k = params.q + config_.inner_size();
+  params.q_stride = params.k_stride = qkv.stride(0);
+  params.num_heads = config_.num_heads;
+  params.head_size = config_.d_kv;
+  params.scale = 1.0f / std::sqrt(static_cast<float>(config_.d_kv));
+  const absl::Status status = kernels::AttentionProbabilities(
+      params, *batch.plan, tokens, probabilities.mutable_data_ptr<float>());
+  if (!status.ok()) return status;
+  return probabilities;
+}
+
+at::Tensor Hdt::PaddingState() const {
+  at::Tensor hidden = Embed(at::full({1}, config_.pad_token_id, at::kInt),
+                            at::zeros({1, 3}, at::kInt), /*dropout=*/0);
+  for (const HdtLayerWeights& layer : weights_.layers) {
+    hidden = hidden + FeedForward(layer, hidden, /*dropout=*/0);
+  }
+  return RmsNorm(hidden, weights_.final_layer_norm, config_.layer_norm_epsilon)[0];
+}
+
+at::Tensor Hdt::Pool(const at::Tensor& states, const PackedBatch& batch, HdtPooling pooling,
+                     const std::vector<int64_t>& num_padding) const {
+  std::vector<at::Tensor> pooled;
+  for (int64_t b = 0; b < batch.num_documents(); ++b) {
+    const int64_t begin = batch.cu_seqlens[b], end = batch.cu_seqlens[b + 1];
+    const int64_t padding = num_padding.empty() ? 0 : num_padding[b];
+    const at::Tensor rows = states.narrow(0, begin, end - begin);
+    const auto mean_of = [&](auto&& chosen) {
+      std::vector<int64_t> indices;
+      for (int64_t t = begin; t < end; ++t) {
+        if (chosen(batch.roles[t])) indices.push_back(t - begin);
+      }
+      return rows.index_select(0, at::tensor(indices, at::kLong)).mean(0);
+    };
+    switch (pooling) {
+      case HdtPooling::kFirstToken:
+        pooled.push_back(rows[0]);
+        break;
+      case HdtPooling::kMeanAllRows: {
+        at::Tensor sum = rows.sum(0);
+        if (padding > 0) sum = sum + static_cast<double>(padding) * PaddingState();
+        pooled.push_back(sum / static_cast<double>(end - begin + padding));
+        break;
+      }
+      case HdtPooling::kMaxAllRows: {
+        at::Tensor largest = rows.amax(0);
+        if (padding > 0) largest = at::maximum(largest, PaddingState());
+        pooled.push_back(largest);
+        break;
+      }
+      case HdtPooling::kSentenceAnchors:
+        pooled.push_back(mean_of([](TokenRole r) { return r == TokenRole::kSentenceAnchor; }));
+        break;
+      case HdtPooling::kSectionAnchors:
+        pooled.push_back(mean_of([](TokenRole r) { return r == TokenRole::kSectionAnchor; }));
+        break;
+      case HdtPooling::kDocumentAnchor:
+        pooled.push_back(mean_of([](TokenRole r) {
+          return r == TokenRole::kDocumentAnchor || r == TokenRole::kGlobalQuery;
+        }));
+        break;
+    }
+  }
+  return at::tanh(at::linear(at::stack(pooled), weights_.pooler_weight, weights_.pooler_bias));
+}
+
+at::Tensor Hdt::MaskedLmLogits(const at::Tensor& states) const {
+  const int64_t d = config_.d_model;
+  at::Tensor y =
+      at::layer_norm(states, {d}, weights_.mlm_norm_weight, weights_.mlm_norm_bias, 1e-5);
+  if (config_.prediction_head) {
+    y = Activate(at::linear(y, weights_.transform_weight, weights_.transform_bias),
+                 config_.activation);
+    y = at::layer_norm(y, {d}, weights_.transform_norm_weight, weights_.transform_norm_bias,
+                       config_.layer_norm_epsilon);
+  }
+  return at::linear(y, weights_.shared, weights_.decoder_bias);
+}
+
+}  // namespace strata::models

@@ -1,0 +1,105 @@
+#include "models/hdt/hdt_weights.h"
+
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace strata::models {
+
+HdtWeights InitialHdtWeights(const HdtConfig& config) {
+  const int64_t d = config.d_model, i = config.inner_size(), f = config.d_ff;
+  const auto matrix = [](at::IntArrayRef shape) { return at::normal(0.0, 0.02, shape); };
+  HdtWeights weights;
+  weights.shared = matrix({config.vocab_size, d});
+  weights.scale_factor = at::full({1}, 1.0 / std::sqrt(static_cast<double>(d)));
+  weights.emb_norm = at::ones({d});
+  for (int32_t n = 0; n < config.num_layers; ++n) {
+    HdtLayerWeights& layer = weights.layers.emplace_back();
+    layer.attention_norm = at::ones({d});
+    layer.qkv = matrix({3 * i, d});
+    layer.o = matrix({d, i});
+    layer.feed_forward_norm = at::ones({d});
+    layer.wi = matrix({config.is_gated ? 2 * f : f, d});
+    layer.wo = matrix({d, f});
+  }
+  weights.final_layer_norm = at::ones({d});
+  weights.relative_attention_bias =
+      matrix({config.relative_attention_num_buckets, config.num_heads});
+  weights.pooler_weight = matrix({d, d});
+  weights.pooler_bias = at::zeros({d});
+  weights.mlm_norm_weight = at::ones({d});
+  weights.mlm_norm_bias = at::zeros({d});
+  weights.transform_weight = matrix({d, d});
+  weights.transform_bias = at::zeros({d});
+  weights.transform_norm_weight = at::ones({d});
+  weights.transform_norm_bias = at::zeros({d});
+  weights.decoder_bias = at::zeros({config.vocab_size});
+  return weights;
+}
+
+std::vector<WeightEntry> HdtWeightTable(const HdtConfig& config, const HdtHeads& heads,
+                                        const std::string& prefix, HdtWeights& weights) {
+  const int64_t d = config.d_model, i = config.inner_size(), f = config.d_ff, v = config.vocab_size;
+  std::vector<WeightEntry> table;
+  const auto add = [&](const std::string& key, at::Tensor& tensor, std::vector<int64_t> shape,
+                       int64_t row_begin = 0, bool optional = false) {
+    table.push_back({prefix + key, &tensor, row_begin, std::move(shape), optional});
+  };
+  add("shared.weight", weights.shared, {v, d});
+  add("encoder.embed_positions.scale_factor", weights.scale_factor, {1});
+  add("encoder.emb_norm.weight", weights.emb_norm, {d});
+  for (size_t n = 0; n < weights.layers.size(); ++n) {
+    HdtLayerWeights& layer = weights.layers[n];
+    const std::string attention = absl::StrCat("encoder.block.", n, ".layer.0.");
+    add(attention + "SelfAttention.q.weight", layer.qkv, {i, d}, 0);
+    add(attention + "SelfAttention.k.weight", layer.qkv, {i, d}, i);
+    add(attention + "SelfAttention.v.weight", layer.qkv, {i, d}, 2 * i);
+    add(attention + "SelfAttention.o.weight", layer.o, {d, i});
+    add(attention + "layer_norm.weight", layer.attention_norm, {d});
+    const std::string feed_forward = absl::StrCat("encoder.block.", n, ".layer.1.");
+    if (config.is_gated) {
+      add(feed_forward + "DenseReluDense.wi_0.weight", layer.wi, {f, d}, 0);
+      add(feed_forward + "DenseReluDense.wi_1.weight", layer.wi, {f, d}, f);
+    } else {
+      add(feed_forward + "DenseReluDense.wi.weight", layer.wi, {f, d});
+    }
+    add(feed_forward + "DenseReluDense.wo.weight", layer.wo, {d, f});
+    add(feed_forward + "layer_norm.weight", layer.feed_forward_norm, {d});
+  }
+  add("encoder.final_layer_norm.weight", weights.final_layer_norm, {d});
+  // In every file of the reference; a hierarchical model never reads it.
+  add("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+      weights.relative_attention_bias, {config.relative_attention_num_buckets, config.num_heads}, 0,
+      config.is_hierarchical);
+  if (heads.pooler) {
+    // Masked-LM files lack it: the reference then starts it fresh.
+    add("pooler.dense.weight", weights.pooler_weight, {d, d}, 0, true);
+    add("pooler.dense.bias", weights.pooler_bias, {d}, 0, true);
+  }
+  if (heads.masked_lm) {
+    const auto add_head = [&](const std::string& key, at::Tensor& tensor,
+                              std::vector<int64_t> shape) {
+      table.push_back({"cls.predictions." + key, &tensor, 0, std::move(shape), false});
+    };
+    add_head("LayerNorm.weight", weights.mlm_norm_weight, {d});
+    add_head("LayerNorm.bias", weights.mlm_norm_bias, {d});
+    if (config.prediction_head) {
+      add_head("transform.dense.weight", weights.transform_weight, {d, d});
+      add_head("transform.dense.bias", weights.transform_bias, {d});
+      add_head("transform.LayerNorm.weight", weights.transform_norm_weight, {d});
+      add_head("transform.LayerNorm.bias", weights.transform_norm_bias, {d});
+    }
+    add_head("bias", weights.decoder_bias, {v});
+  }
+  return table;
+}
+
+bool IsIgnoredHdtKey(const std::string& key, const HdtHeads& heads) {
+  return absl::EndsWith(key, "embed_tokens.weight") || absl::StartsWith(key, "decoder.") ||
+         key == "lm_head.weight" || absl::StartsWith(key, "cls.predictions.decoder.") ||
+         (!heads.masked_lm && absl::StartsWith(key, "cls.")) ||
+         (!heads.pooler && absl::StrContains(key, "pooler.dense."));
+}
+
+}  // namespace strata::models

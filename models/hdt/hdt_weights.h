@@ -1,0 +1,61 @@
+// The weights of an HDT encoder and the table that ties them to the checkpoint's names.
+#ifndef STRATA_MODELS_HDT_HDT_WEIGHTS_H_
+#define STRATA_MODELS_HDT_HDT_WEIGHTS_H_
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <vector>
+
+#include "models/hdt/hdt_config.h"
+#include "models/layers/weight_table.h"
+
+namespace strata::models {
+
+// d = d_model, i = num_heads · d_kv, f = d_ff, V = vocab_size. All float32.
+struct HdtLayerWeights {
+  at::Tensor attention_norm;     // [d]
+  at::Tensor qkv;                // [3i, d]: q, k, v
+  at::Tensor o;                  // [d, i]
+  at::Tensor feed_forward_norm;  // [d]
+  at::Tensor wi;                 // [f, d]; gated: [2f, d], the activated half first
+  at::Tensor wo;                 // [d, f]
+};
+
+struct HdtWeights {
+  at::Tensor shared;        // [V, d]
+  at::Tensor scale_factor;  // [1]
+  at::Tensor emb_norm;      // [d]
+  std::vector<HdtLayerWeights> layers;
+  at::Tensor final_layer_norm;            // [d]
+  at::Tensor relative_attention_bias;     // [buckets, heads]: block 0's, used in flat mode only
+  at::Tensor pooler_weight, pooler_bias;  // [d, d], [d]
+
+  // Masked-LM head; `transform` only if the configuration has prediction_head.
+  at::Tensor mlm_norm_weight, mlm_norm_bias;              // [d]
+  at::Tensor transform_weight, transform_bias;            // [d, d], [d]
+  at::Tensor transform_norm_weight, transform_norm_bias;  // [d]
+  at::Tensor decoder_bias;                                // [V]; its matrix is `shared`
+};
+
+// Freshly initialised: normal(0, 0.02) matrices, norms 1, biases 0, scale d^(-1/2). The seed is the
+// caller's (at::manual_seed).
+HdtWeights InitialHdtWeights(const HdtConfig& config);
+
+// Which heads a checkpoint's table has besides the encoder.
+struct HdtHeads {
+  bool pooler = false;
+  bool masked_lm = false;
+};
+
+// `prefix`: "" or "model." (masked-LM files). The tensors must outlive the table.
+std::vector<WeightEntry> HdtWeightTable(const HdtConfig& config, const HdtHeads& heads,
+                                        const std::string& prefix, HdtWeights& weights);
+
+// Keys of HDT checkpoints that an encoder has no use for: repetitions of tied tensors, the decoder,
+// heads that were not asked for.
+bool IsIgnoredHdtKey(const std::string& key, const HdtHeads& heads);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_HDT_HDT_WEIGHTS_H_

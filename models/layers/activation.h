@@ -1,0 +1,20 @@
+// The activations of feed-forward layers, by the names that checkpoints use.
+#ifndef STRATA_MODELS_LAYERS_ACTIVATION_H_
+#define STRATA_MODELS_LAYERS_ACTIVATION_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace strata::models {
+
+enum class Activation : uint8_t { kRelu, kGelu, kGeluTanh, kSilu, kTanh };
+
+// "relu", "gelu" (erf form), "gelu_new" / "gelu_pytorch_tanh" (tanh form), "silu" / "swish",
+// "tanh".
+absl::StatusOr<Activation> ParseActivation(std::string_view name);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_LAYERS_ACTIVATION_H_

@@ -1,0 +1,50 @@
+// What the engine asks of an architecture: a document as its tokens, and a forward pass.
+#ifndef STRATA_MODELS_LAYERS_ENCODER_H_
+#define STRATA_MODELS_LAYERS_ENCODER_H_
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "models/batch/anchored_sequence.h"
+#include "models/batch/packed_batch.h"
+#include "models/checkpoint/tensor_map.h"
+#include "models/document/document_tree.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace strata::models {
+
+// Sizes that a user is shown.
+struct EncoderInfo {
+  int32_t hidden_size = 0;
+  int32_t num_layers = 0;
+  int32_t vocab_size = 0;
+  double norm_epsilon = 1e-6;       // for heads that normalise as the encoder does
+  std::vector<std::string> labels;  // id2label of the configuration
+  std::string architecture;         // architectures[0]
+};
+
+// Thread-safe; immutable.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  virtual const EncoderInfo& info() const = 0;
+  // Tokens and anchors; at most `max_tokens` (0 = all).
+  virtual absl::StatusOr<AnchoredSequence> Anchor(const DocumentTree& tree,
+                                                  int64_t max_tokens) const = 0;
+  // Last hidden states [T, C].
+  virtual absl::StatusOr<at::Tensor> Forward(const PackedBatch& batch,
+                                             const std::function<bool()>& cancelled) const = 0;
+};
+
+// Makes an encoder from a model folder's parts. `is_head_key` names weights that belong to a head
+// kept elsewhere.
+using EncoderLoader = absl::StatusOr<std::unique_ptr<const Encoder>> (*)(
+    const std::string& config_json, const TensorMap& weights, const Tokenizer& tokenizer,
+    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_LAYERS_ENCODER_H_

@@ -1,0 +1,42 @@
+// A model's weights as a table: which checkpoint key fills which rows of which tensor.
+//
+// Each architecture states its table once; loading, saving, optimizing and comparing gradients all
+// go by it.
+#ifndef STRATA_MODELS_LAYERS_WEIGHT_TABLE_H_
+#define STRATA_MODELS_LAYERS_WEIGHT_TABLE_H_
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "models/checkpoint/tensor_map.h"
+
+namespace strata::models {
+
+struct WeightEntry {
+  std::string key;             // the checkpoint's own name
+  at::Tensor* tensor;          // allocated, float32; several entries may share one (q, k, v in qkv)
+  int64_t row_begin = 0;       // the entry is rows [row_begin, row_begin + shape[0])
+  std::vector<int64_t> shape;  // of the entry
+  bool optional = false;       // absent: the tensor keeps the value it was given
+};
+
+// The entry's rows of its tensor, as a view.
+at::Tensor RowsOf(const WeightEntry& entry);
+
+// Copies every entry from `checkpoint` (any float type) into its tensor. INVALID_ARGUMENT names the
+// key: missing, wrong shape, not a float type, NaN or infinity inside, or not in the table and not
+// `ignored`. `where` stands in front of messages.
+absl::Status LoadWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
+                         const std::function<bool(const std::string& key)>& ignored,
+                         const std::string& where);
+
+// Views (copies where the type differs) of every entry, for WriteSafetensors.
+TensorMap SaveWeights(const std::vector<WeightEntry>& table, TensorType type);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_LAYERS_WEIGHT_TABLE_H_

@@ -1,0 +1,116 @@
+#include "models/train/classifier_model.h"
+
+#include <cmath>
+#include <set>
+
+#include "nlohmann/json.hpp"
+
+namespace strata::models {
+namespace {
+
+// Matrices by their fan-in, so that a shallow, narrow encoder starts with signals of size 1.
+void InitializeByFanIn(const HdtConfig& config, double embedding_std, HdtWeights& weights) {
+  const auto fill = [](at::Tensor& matrix, double std) { matrix.normal_(0.0, std); };
+  const double by_hidden = 1.0 / std::sqrt(static_cast<double>(config.d_model));
+  fill(weights.shared, embedding_std);
+  for (HdtLayerWeights& layer : weights.layers) {
+    fill(layer.qkv, by_hidden);
+    fill(layer.o, 1.0 / std::sqrt(static_cast<double>(config.inner_size())));
+    fill(layer.wi, by_hidden);
+    fill(layer.wo, 1.0 / std::sqrt(static_cast<double>(config.d_ff)));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<ClassifierModel> ClassifierModel::Initialize(
+    const TrainOptions& options, int32_t vocab_size, const std::vector<std::string>& labels) {
+  auto config = ParseHdtConfig(ClassifierConfigJson(options, vocab_size, labels), "options");
+  if (!config.ok()) return config.status();
+  HdtWeights weights = InitialHdtWeights(*config);
+  InitializeByFanIn(*config, options.recipe.embedding_std, weights);
+  ClassifierModel model{
+      Hdt(*config, HdtHeads{}, std::move(weights)),
+      InitialSentenceClassifierWeights(config->d_model, static_cast<int64_t>(labels.size()))};
+  for (auto& [tensor, decays] : model.Parameters()) tensor.set_requires_grad(true);
+  return model;
+}
+
+std::vector<WeightEntry> ClassifierModel::Table() {
+  std::vector<WeightEntry> table = encoder.Table();
+  // Tree mode never reads the relative bias, so it is neither trained nor written.
+  std::erase_if(table, [](const WeightEntry& entry) {
+    return entry.key.ends_with("relative_attention_bias.weight");
+  });
+  for (WeightEntry& entry : SentenceClassifierTable(head)) table.push_back(std::move(entry));
+  return table;
+}
+
+std::vector<std::pair<at::Tensor, bool>> ClassifierModel::Parameters() {
+  std::vector<std::pair<at::Tensor, bool>> parameters;
+  std::set<const at::Tensor*> seen;
+  for (const WeightEntry& entry : Table()) {
+    if (seen.insert(entry.tensor).second) {
+      parameters.emplace_back(*entry.tensor, entry.tensor->dim() >= 2);
+    }
+  }
+  return parameters;
+}
+
+std::string ClassifierConfigJson(const TrainOptions& options, int32_t vocab_size,
+                                 const std::vector<std::string>& labels) {
+  const TrainArchitecture& architecture = options.architecture;
+  nlohmann::ordered_json config;
+  config["architectures"] = {"HDTEncoderForSequenceClassification"};
+  config["model_type"] = "hdt";
+  config["vocab_size"] = vocab_size;
+  config["d_model"] = architecture.d_model;
+  config["d_kv"] = architecture.d_kv;
+  config["d_ff"] = architecture.d_ff;
+  config["num_layers"] = architecture.num_layers;
+  config["num_heads"] = architecture.num_heads;
+  config["feed_forward_proj"] = architecture.feed_forward_proj;
+  config["layer_norm_epsilon"] = 1e-6;
+  config["dropout_rate"] = options.recipe.dropout;
+  config["is_encoder_decoder"] = false;
+  config["is_hierarchical"] = true;
+  config["pad_token_id"] = 0;
+  nlohmann::ordered_json id2label, label2id;
+  for (size_t k = 0; k < labels.size(); ++k) {
+    id2label[std::to_string(k)] = labels[k];
+    label2id[labels[k]] = k;
+  }
+  config["id2label"] = id2label;
+  config["label2id"] = label2id;
+  return config.dump(2) + "\n";
+}
+
+absl::StatusOr<ClassifierLoss> ComputeClassifierLoss(const ClassifierModel& model,
+                                                     const PackedBatch& batch,
+                                                     const std::vector<int64_t>& targets,
+                                                     const TrainRecipe& recipe) {
+  HdtForwardOptions forward;
+  forward.dropout = recipe.dropout;
+  auto states = model.encoder.Forward(batch, forward);
+  if (!states.ok()) return states.status();
+  ClassifierLoss loss;
+  loss.output = ClassifySentences(model.head, *states, batch,
+                                  model.encoder.config().layer_norm_epsilon, recipe.head_dropout);
+  const at::Tensor target = at::tensor(targets, at::kLong);
+  loss.total =
+      at::cross_entropy_loss(loss.output.logits, target, /*weight=*/{}, at::Reduction::Mean,
+                             /*ignore_index=*/-100, recipe.label_smoothing);
+  if (recipe.sentence_loss > 0) {
+    const at::Tensor document = at::tensor(loss.output.document, at::kLong);
+    const at::Tensor each = at::cross_entropy_loss(
+        loss.output.sentence_logits + model.head.out_bias, target.index_select(0, document),
+        /*weight=*/{}, at::Reduction::None, /*ignore_index=*/-100, recipe.label_smoothing);
+    const at::Tensor count = at::zeros({batch.num_documents()})
+                                 .index_add(0, document, at::ones_like(document, at::kFloat));
+    loss.total = loss.total + recipe.sentence_loss / static_cast<double>(batch.num_documents()) *
+                                  (each / count.index_select(0, document)).sum();
+  }
+  return loss;
+}
+
+}  // namespace strata::models

@@ -1,0 +1,185 @@
+#include "models/train/train.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "models/document/document_reader.h"
+#include "models/engine/engine.h"
+#include "models/eval/evaluate.h"
+
+namespace strata::models {
+namespace {
+
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+constexpr const char* kGarden[] = {"rose", "soil",    "spade", "tulip",
+                                   "seed", "compost", "hedge", "lawn"};
+constexpr const char* kHarbour[] = {"anchor", "tide",   "mast", "quay",
+                                    "sail",   "rudder", "gull", "rope"};
+
+// Documents of two subjects; each sentence has two words of its subject among common ones.
+void WriteDocuments(const fs::path& path, int count, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::ofstream file(path);
+  for (int d = 0; d < count; ++d) {
+    const bool garden = d % 2 == 0;
+    const auto word = [&] { return std::string((garden ? kGarden : kHarbour)[random() % 8]); };
+    file << R"({"id":")" << d << R"(","label":")" << (garden ? "garden" : "harbour")
+         << R"(","title":"Notes","sections":[)";
+    for (int s = 0; s < 2; ++s) {
+      file << (s ? "," : "") << R"({"heading":"Part","paragraphs":[")";
+      for (int k = 0; k < 4; ++k) file << "The " << word() << " is near the old " << word() << ". ";
+      file << R"("]})";
+    }
+    file << "]}\n";
+  }
+}
+
+class TrainTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("strata_train_" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+    WriteDocuments(folder_ / "train.jsonl", 60, 1);
+    WriteDocuments(folder_ / "dev.jsonl", 20, 2);
+    options_.train_path = (folder_ / "train.jsonl").string();
+    options_.held_out_path = (folder_ / "dev.jsonl").string();
+    options_.output_folder = (folder_ / "model").string();
+    options_.architecture = {.vocab_size = 300, .d_model = 32, .d_kv = 16, .d_ff = 32};
+    options_.recipe.epochs = 4;
+    options_.recipe.batch_documents = 8;
+    options_.recipe.sentence_share = 0.7;
+    options_.recipe.learning_rate = 1e-2;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static std::string Bytes(const fs::path& path) {
+    std::ifstream stream(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  }
+
+  fs::path folder_;
+  TrainOptions options_;
+};
+
+TEST_F(TrainTest, LearnsAndServes) {
+  auto report = TrainClassifier(options_, nullptr, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->epochs.size(), 4);
+  EXPECT_GE(report->best.accuracy, 0.95);
+  EXPECT_LT(report->epochs.back().train_loss, report->epochs.front().train_loss);
+
+  auto engine = Engine::Load(options_.output_folder);
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  auto metrics = EvaluateClassifier(**engine, options_.held_out_path);
+  ASSERT_TRUE(metrics.ok()) << metrics.status();
+  EXPECT_NEAR(metrics->accuracy, report->best.accuracy, 0.051);  // bfloat16 weights
+
+  auto tree =
+      ReadDocument("# Log\n\nThe anchor is near the quay.\n\n## Later\n\nThe sail was wet.\n",
+                   DocumentFormat::kMarkdown);
+  ASSERT_TRUE(tree.ok()) << tree.status();
+  auto document = (*engine)->Prepare(*tree, {});
+  ASSERT_TRUE(document.ok()) << document.status();
+  TaskRequest classify;
+  classify.explain = true;
+  TaskRequest embed;
+  embed.task = Task::kEmbed;
+  embed.levels = {EmbeddingLevel::kDocument, EmbeddingLevel::kSection, EmbeddingLevel::kSentence,
+                  EmbeddingLevel::kToken};
+  const WorkItem items[] = {{&*document, classify}, {&*document, embed}};
+  auto results = (*engine)->Run(items, nullptr);
+  ASSERT_TRUE(results.ok()) << results.status();
+
+  const TaskResult& classified = (*results)[0];
+  ASSERT_TRUE(classified.status.ok()) << classified.status;
+  EXPECT_EQ(classified.labels.front().label, "harbour");
+  EXPECT_EQ(classified.sentences.size(), 4);  // two headings, two sentences
+  EXPECT_EQ(classified.sections.size(), 2);
+  double weights = 0, sentences = 0, sections = 0;
+  for (const auto& sentence : classified.sentences) {
+    weights += sentence.weight;
+    sentences += sentence.contribution;
+  }
+  for (const auto& section : classified.sections) sections += section.contribution;
+  EXPECT_NEAR(weights, 1.0, 1e-5);
+  EXPECT_NEAR(sentences, sections, 1e-5);
+  // With two classes the contributions add up to half the logits' difference, biases aside.
+  const double difference = classified.labels[0].logit - classified.labels[1].logit;
+  EXPECT_NEAR(sentences, difference / 2, 0.2);
+
+  const TaskResult& embedded = (*results)[1];
+  ASSERT_TRUE(embedded.status.ok());
+  EXPECT_EQ(embedded.tokens.num_words_seen, embedded.tokens.num_words_kept);
+  EXPECT_EQ(static_cast<int64_t>(embedded.embeddings.size()),
+            1 + 2 + 4 + embedded.tokens.num_words_kept);
+  for (const Embedding& embedding : embedded.embeddings) EXPECT_EQ(embedding.values.size(), 32);
+}
+
+TEST_F(TrainTest, AResumedRunEndsWithTheSameWeights) {
+  ASSERT_TRUE(TrainClassifier(options_, nullptr, nullptr, nullptr).ok());
+  EXPECT_EQ(TrainClassifier(options_, nullptr, nullptr, nullptr).status().code(),
+            absl::StatusCode::kFailedPrecondition)
+      << "a finished model must not be overwritten";
+  const std::string whole = Bytes(folder_ / "model" / "model.safetensors");
+
+  TrainOptions second = options_;
+  second.output_folder = (folder_ / "second").string();
+  int64_t step = 0;
+  const auto status = TrainClassifier(
+                          second, [&](const TrainProgress& progress) { step = progress.step; },
+                          nullptr, [&] { return step >= 20; })
+                          .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(TrainClassifier(second, nullptr, nullptr, nullptr).status().code(),
+            absl::StatusCode::kFailedPrecondition)
+      << "an unfinished run must not be overwritten";
+
+  TrainOptions other = second;
+  other.resume = true;
+  other.recipe.seed = 99;
+  EXPECT_EQ(TrainClassifier(other, nullptr, nullptr, nullptr).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+
+  second.resume = true;
+  auto report = TrainClassifier(second, nullptr, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->epochs.size(), 4);
+  EXPECT_TRUE(whole == Bytes(folder_ / "second" / "model.safetensors"));
+}
+
+TEST_F(TrainTest, StopsEarlyWhenNothingImproves) {
+  options_.recipe.epochs = 40;
+  options_.recipe.patience = 2;
+  options_.recipe.learning_rate = 0.5;  // breaks what the first epochs learnt
+  options_.recipe.max_gradient_norm = 100;
+  auto report = TrainClassifier(options_, nullptr, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->stopped_early);
+  EXPECT_EQ(static_cast<int32_t>(report->epochs.size()), report->best_epoch + 2);
+}
+
+TEST_F(TrainTest, RefusalsSayWhere) {
+  std::ofstream(folder_ / "bad.jsonl")
+      << "{\"text\":\"One.\",\"label\":\"a\"}\n{\"text\":\"Two.\"}\n";
+  options_.train_path = (folder_ / "bad.jsonl").string();
+  auto status = TrainClassifier(options_, nullptr, nullptr, nullptr).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("bad.jsonl:2"));
+  options_.train_path = (folder_ / "absent.jsonl").string();
+  EXPECT_EQ(TrainClassifier(options_, nullptr, nullptr, nullptr).status().code(),
+            absl::StatusCode::kNotFound);
+  options_.recipe.epochs = 0;
+  EXPECT_THAT(std::string(TrainClassifier(options_, nullptr, nullptr, nullptr).status().message()),
+              HasSubstr("epochs"));
+}
+
+}  // namespace
+}  // namespace strata::models

@@ -1,0 +1,108 @@
+#include "models/verify/golden_case.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "models/checkpoint/safetensors.h"
+#include "models/layers/tensor_bridge.h"
+
+namespace strata::models {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double LargestDifference(const at::Tensor& actual, const at::Tensor& expected) {
+  if (actual.sizes() != expected.sizes()) return kInfinity;
+  if (actual.numel() == 0) return 0;
+  const at::Tensor difference = (actual.to(at::kDouble) - expected.to(at::kDouble)).abs();
+  if (!difference.isfinite().all().item<bool>()) return kInfinity;
+  return difference.max().item<double>();
+}
+
+}  // namespace
+
+absl::StatusOr<GoldenCase> GoldenCase::Read(const std::string& folder) {
+  namespace fs = std::filesystem;
+  GoldenCase golden;
+  golden.folder = folder;
+  const auto read = [&](const char* name) -> absl::StatusOr<std::string> {
+    std::ifstream stream(fs::path(folder) / name, std::ios::binary);
+    if (!stream) return absl::NotFoundError(absl::StrCat(folder, " holds no ", name));
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  auto description = read("case.json");
+  if (!description.ok()) return description.status();
+  golden.description = nlohmann::json::parse(*description, nullptr, false);
+  if (!golden.description.is_object()) {
+    return absl::InvalidArgumentError(absl::StrCat(folder, "/case.json: not a JSON object"));
+  }
+  auto config = read("config.json");
+  if (!config.ok()) return config.status();
+  golden.config_json = *std::move(config);
+  auto weights = ReadModelWeights(folder);
+  if (!weights.ok()) return weights.status();
+  golden.weights = *std::move(weights);
+  auto input = ReadSafetensors((fs::path(folder) / "input.safetensors").string());
+  if (!input.ok()) return input.status();
+  golden.input = *std::move(input);
+  auto output = ReadSafetensors((fs::path(folder) / "output.safetensors").string());
+  if (!output.ok()) return output.status();
+  golden.output = *std::move(output);
+  return golden;
+}
+
+absl::StatusOr<at::Tensor> GoldenCase::Input(const std::string& name) const {
+  const auto found = input.find(name);
+  if (found == input.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder, "/input.safetensors has no tensor '", name, "'"));
+  }
+  return ToTensor(found->second);
+}
+
+void Comparison::Compare(const std::string& name, const at::Tensor& actual,
+                         const at::Tensor& rows) {
+  const auto found = golden_.output.find(name);
+  if (found == golden_.output.end()) return;
+  at::Tensor expected = ToTensor(found->second);
+  at::Tensor ours = actual.detach();
+  if (ours.sizes() == expected.sizes() && rows.defined()) {
+    ours = ours.index({rows});
+    expected = expected.index({rows});
+  }
+  compared_.insert(name);
+  outputs_.push_back({name, LargestDifference(ours, expected), golden_.tolerance()});
+}
+
+void Comparison::CompareExactly(const std::string& name, const at::Tensor& actual,
+                                const at::Tensor& expected) {
+  compared_.insert(name);
+  outputs_.push_back({name, LargestDifference(actual, expected), 0});
+}
+
+VerifyResult Comparison::Finish() const {
+  VerifyResult result;
+  result.outputs = outputs_;
+  result.tolerance = golden_.tolerance();
+  result.pass = !outputs_.empty();
+  for (const VerifyOutput& output : outputs_) {
+    if (output.tolerance > 0)
+      result.max_abs_error = std::max(result.max_abs_error, output.max_abs_error);
+    result.pass &= output.pass();
+  }
+  for (const auto& [name, view] : golden_.output) {
+    if (compared_.contains(name)) continue;
+    result.pass = false;
+    result.status = absl::UnimplementedError(
+        absl::StrCat("class ", golden_.class_name(), ": nothing computes the output '", name, "'"));
+    break;
+  }
+  return result;
+}
+
+}  // namespace strata::models

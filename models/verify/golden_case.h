@@ -1,0 +1,58 @@
+// A golden case's files, read, and the record of what was compared.
+#ifndef STRATA_MODELS_VERIFY_GOLDEN_CASE_H_
+#define STRATA_MODELS_VERIFY_GOLDEN_CASE_H_
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "models/checkpoint/tensor_map.h"
+#include "models/verify/verify.h"
+#include "nlohmann/json.hpp"
+
+namespace strata::models {
+
+struct GoldenCase {
+  std::string folder;
+  nlohmann::json description;  // case.json
+  std::string config_json;
+  TensorMap weights, input, output;
+
+  // NOT_FOUND or INVALID_ARGUMENT names the file.
+  static absl::StatusOr<GoldenCase> Read(const std::string& folder);
+
+  std::string class_name() const { return description.value("class", std::string()); }
+  double tolerance() const { return description.value("tolerance_abs", 1e-4); }
+  // An input tensor; INVALID_ARGUMENT if the case has none of this name.
+  absl::StatusOr<at::Tensor> Input(const std::string& name) const;
+};
+
+// Collects comparisons; at the end every output of the case must have been compared.
+class Comparison {
+ public:
+  explicit Comparison(const GoldenCase& golden) : golden_(golden) {}
+
+  // Largest difference to the expected output `name`, both seen as float64. `rows` (may be
+  // undefined) selects entries of the leading dimensions: a bool mask. Nothing if the case does not
+  // expect `name`.
+  void Compare(const std::string& name, const at::Tensor& actual, const at::Tensor& rows = {});
+  // Values that must be equal, under a name of their own.
+  void CompareExactly(const std::string& name, const at::Tensor& actual,
+                      const at::Tensor& expected);
+  bool Expects(const std::string& name) const { return golden_.output.contains(name); }
+
+  // The outcome; UNIMPLEMENTED names an expected output that nothing was compared with.
+  VerifyResult Finish() const;
+
+ private:
+  const GoldenCase& golden_;
+  std::vector<VerifyOutput> outputs_;
+  std::set<std::string> compared_;
+};
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_VERIFY_GOLDEN_CASE_H_
