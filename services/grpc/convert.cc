@@ -1,0 +1,348 @@
+#include "services/grpc/convert.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/runtime/error_detail.h"
+
+namespace strata::service {
+namespace {
+
+using models::DocumentFormat;
+using models::EmbeddingLevel;
+using models::NodeKind;
+
+absl::Status BadField(std::string field, const std::string& message) {
+  return runtime::WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", message)),
+                             {.reason = "INVALID_FIELD", .field = std::move(field)});
+}
+
+absl::Status CheckId(const std::string& id) {
+  if (id.size() <= kMaxIdBytes) return absl::OkStatus();
+  return BadField("document.id",
+                  absl::StrCat(id.size(), " bytes; at most ", kMaxIdBytes, " are allowed"));
+}
+
+absl::StatusOr<DocumentFormat> FromProto(v1::DocumentFormat format) {
+  switch (format) {
+    case v1::DOCUMENT_FORMAT_UNSPECIFIED:
+      return DocumentFormat::kAuto;
+    case v1::DOCUMENT_FORMAT_PLAIN_TEXT:
+      return DocumentFormat::kPlainText;
+    case v1::DOCUMENT_FORMAT_MARKDOWN:
+      return DocumentFormat::kMarkdown;
+    case v1::DOCUMENT_FORMAT_HTML:
+      return DocumentFormat::kHtml;
+    case v1::DOCUMENT_FORMAT_JATS:
+      return DocumentFormat::kJats;
+    case v1::DOCUMENT_FORMAT_JSON:
+      return DocumentFormat::kJson;
+    default:
+      return BadField("document.format", absl::StrCat("unknown value ", static_cast<int>(format)));
+  }
+}
+
+v1::DocumentFormat ToProto(DocumentFormat format) {
+  switch (format) {
+    case DocumentFormat::kAuto:
+      return v1::DOCUMENT_FORMAT_UNSPECIFIED;
+    case DocumentFormat::kPlainText:
+      return v1::DOCUMENT_FORMAT_PLAIN_TEXT;
+    case DocumentFormat::kMarkdown:
+      return v1::DOCUMENT_FORMAT_MARKDOWN;
+    case DocumentFormat::kHtml:
+      return v1::DOCUMENT_FORMAT_HTML;
+    case DocumentFormat::kJats:
+      return v1::DOCUMENT_FORMAT_JATS;
+    case DocumentFormat::kJson:
+      return v1::DOCUMENT_FORMAT_JSON;
+  }
+  return v1::DOCUMENT_FORMAT_UNSPECIFIED;
+}
+
+v1::NodeKind ToProto(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::kDocument:
+      return v1::NODE_KIND_DOCUMENT;
+    case NodeKind::kSection:
+      return v1::NODE_KIND_SECTION;
+    case NodeKind::kHeading:
+      return v1::NODE_KIND_HEADING;
+    case NodeKind::kParagraph:
+      return v1::NODE_KIND_PARAGRAPH;
+    case NodeKind::kSentence:
+      return v1::NODE_KIND_SENTENCE;
+  }
+  return v1::NODE_KIND_UNSPECIFIED;
+}
+
+v1::EmbeddingLevel ToProto(EmbeddingLevel level) {
+  switch (level) {
+    case EmbeddingLevel::kDocument:
+      return v1::EMBEDDING_LEVEL_DOCUMENT;
+    case EmbeddingLevel::kSection:
+      return v1::EMBEDDING_LEVEL_SECTION;
+    case EmbeddingLevel::kSentence:
+      return v1::EMBEDDING_LEVEL_SENTENCE;
+    case EmbeddingLevel::kToken:
+      return v1::EMBEDDING_LEVEL_TOKEN;
+  }
+  return v1::EMBEDDING_LEVEL_UNSPECIFIED;
+}
+
+void ToProto(models::ByteSpan span, v1::ByteSpan* out) {
+  out->set_begin(span.begin);
+  out->set_end(span.end);
+}
+
+void ToProto(absl::Duration duration, google::protobuf::Duration* out) {
+  const int64_t nanos = absl::ToInt64Nanoseconds(duration);
+  out->set_seconds(nanos / 1'000'000'000);
+  out->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
+
+void ToProto(const models::TokenCounts& tokens, v1::TokenCounts* out) {
+  out->set_num_tokens(tokens.num_tokens);
+  out->set_num_words_seen(tokens.num_words_seen);
+  out->set_num_words_kept(tokens.num_words_kept);
+  ToProto(tokens.source_kept, out->mutable_source_kept());
+}
+
+void ToProto(const runtime::Timings& timings, v1::Timings* out) {
+  ToProto(timings.prepare, out->mutable_prepare());
+  ToProto(timings.queue, out->mutable_queue());
+  ToProto(timings.compute, out->mutable_compute());
+  ToProto(timings.total, out->mutable_total());
+}
+
+void ToProto(const models::NodeContribution& contribution, v1::NodeContribution* out) {
+  out->set_node(contribution.node);
+  out->set_kind(ToProto(contribution.kind));
+  ToProto(contribution.source, out->mutable_source());
+  out->set_text(contribution.text);
+  out->set_weight(contribution.weight);
+  out->set_contribution(contribution.contribution);
+}
+
+void ToProto(const models::Embedding& embedding, v1::Embedding* out) {
+  out->set_level(ToProto(embedding.level));
+  out->set_node(embedding.node);
+  ToProto(embedding.source, out->mutable_source());
+  out->mutable_values()->Add(embedding.values.begin(), embedding.values.end());
+}
+
+absl::Status FillPrepare(const v1::PrepareOptions& options, models::PrepareOptions& prepare) {
+  prepare.max_tokens = options.max_tokens();
+  if (options.truncation() == v1::TRUNCATION_KEEP_HEAD) {
+    prepare.truncation = models::Truncation::kKeepHead;
+  } else if (options.truncation() == v1::TRUNCATION_REJECT ||
+             options.truncation() == v1::TRUNCATION_UNSPECIFIED) {
+    prepare.truncation = models::Truncation::kReject;
+  } else {
+    return BadField("options.prepare.truncation",
+                    absl::StrCat("unknown value ", static_cast<int>(options.truncation())));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FillOptions(const v1::ClassifyOptions& options, runtime::Request& request) {
+  request.task.task = models::Task::kClassify;
+  request.task.top_k = options.top_k();
+  request.task.explain = options.explain();
+  if (options.top_k() < 0) {
+    return BadField("options.top_k", absl::StrCat("is ", options.top_k(), "; give 0 or more"));
+  }
+  return FillPrepare(options.prepare(), request.prepare);
+}
+
+absl::Status FillOptions(const v1::EmbedOptions& options, runtime::Request& request) {
+  request.task.task = models::Task::kEmbed;
+  request.task.normalize = options.normalize();
+  if (options.levels().empty()) {
+    return BadField("options.levels", "is empty; name one or more levels");
+  }
+  for (int i = 0; i < options.levels_size(); ++i) {
+    bool known = false;
+    for (const EmbeddingLevel level : {EmbeddingLevel::kDocument, EmbeddingLevel::kSection,
+                                       EmbeddingLevel::kSentence, EmbeddingLevel::kToken}) {
+      if (options.levels(i) != ToProto(level)) continue;
+      known = true;
+      for (const EmbeddingLevel earlier : request.task.levels) {
+        if (earlier == level) {
+          return BadField(absl::StrCat("options.levels[", i, "]"), "is named twice");
+        }
+      }
+      request.task.levels.push_back(level);
+    }
+    if (!known) {
+      return BadField(absl::StrCat("options.levels[", i, "]"),
+                      absl::StrCat("unknown value ", static_cast<int>(options.levels(i))));
+    }
+  }
+  return FillPrepare(options.prepare(), request.prepare);
+}
+
+// Document or DocumentHeader.
+template <typename DocumentLike>
+absl::Status FillDocument(const DocumentLike& document, runtime::Request& request) {
+  if (absl::Status status = CheckId(document.id()); !status.ok()) return status;
+  absl::StatusOr<DocumentFormat> format = FromProto(document.format());
+  if (!format.ok()) return format.status();
+  request.id = document.id();
+  request.format = *format;
+  request.file_name = document.file_name();
+  return absl::OkStatus();
+}
+
+template <typename RequestLike>
+absl::StatusOr<runtime::Request> FromRequest(const RequestLike& message) {
+  runtime::Request request;
+  request.model = message.model();
+  if (!message.has_document()) return BadField("document", "is missing");
+  if (absl::Status status = FillDocument(message.document(), request); !status.ok()) return status;
+  if (absl::Status status = FillOptions(message.options(), request); !status.ok()) return status;
+  return request;
+}
+
+template <typename RequestLike>
+absl::StatusOr<runtime::Request> FromUnary(const RequestLike& message) {
+  absl::StatusOr<runtime::Request> request = FromRequest(message);
+  if (request.ok()) request->document = message.document().content();
+  return request;
+}
+
+}  // namespace
+
+absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
+  const auto deadline = context.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
+  return absl::FromChrono(deadline);
+}
+
+absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyRequest& request) {
+  return FromUnary(request);
+}
+absl::StatusOr<runtime::Request> FromProto(const v1::EmbedRequest& request) {
+  return FromUnary(request);
+}
+absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyStreamHeader& header) {
+  return FromRequest(header);
+}
+absl::StatusOr<runtime::Request> FromProto(const v1::EmbedStreamHeader& header) {
+  return FromRequest(header);
+}
+
+absl::StatusOr<runtime::InspectRequest> FromProto(const v1::InspectDocumentRequest& message) {
+  if (!message.has_document()) return BadField("document", "is missing");
+  const v1::Document& document = message.document();
+  if (absl::Status status = CheckId(document.id()); !status.ok()) return status;
+  absl::StatusOr<DocumentFormat> format = FromProto(document.format());
+  if (!format.ok()) return format.status();
+  runtime::InspectRequest request;
+  request.document = document.content();
+  request.format = *format;
+  request.file_name = document.file_name();
+  return request;
+}
+
+runtime::TokenizeRequest FromProto(const v1::TokenizeRequest& message) {
+  runtime::TokenizeRequest request;
+  request.model = message.model();
+  request.text = message.text();
+  request.include_pieces = message.include_pieces();
+  return request;
+}
+
+void ToProto(const runtime::Response& response, v1::ClassifyResult* result) {
+  for (const models::LabelScore& score : response.result.labels) {
+    v1::LabelScore* out = result->add_labels();
+    out->set_label(score.label);
+    out->set_probability(score.probability);
+    out->set_logit(score.logit);
+  }
+  for (const models::NodeContribution& section : response.result.sections) {
+    ToProto(section, result->add_sections());
+  }
+  for (const models::NodeContribution& sentence : response.result.sentences) {
+    ToProto(sentence, result->add_sentences());
+  }
+  ToProto(response.result.tokens, result->mutable_tokens());
+  ToProto(response.timings, result->mutable_timings());
+  result->set_model(response.model);
+}
+
+size_t AppendEmbeddings(const runtime::Response& response, size_t begin, size_t max_bytes,
+                        v1::EmbedResult* result) {
+  const std::vector<models::Embedding>& embeddings = response.result.embeddings;
+  size_t num_bytes = 0;
+  size_t i = begin;
+  for (; i < embeddings.size() && (i == begin || num_bytes < max_bytes); ++i) {
+    ToProto(embeddings[i], result->add_embeddings());
+    num_bytes += embeddings[i].values.size() * sizeof(float) + 32;
+  }
+  if (i == embeddings.size()) {
+    ToProto(response.result.tokens, result->mutable_tokens());
+    ToProto(response.timings, result->mutable_timings());
+    result->set_model(response.model);
+  }
+  return i;
+}
+
+void ToProto(const runtime::Response& response, v1::EmbedResult* result) {
+  AppendEmbeddings(response, 0, SIZE_MAX, result);
+}
+
+void ToProto(const runtime::TokenizeResponse& response, v1::TokenizeResponse* out) {
+  const models::Encoding& encoding = response.encoding;
+  out->mutable_token_ids()->Add(encoding.ids.begin(), encoding.ids.end());
+  out->mutable_offsets()->Reserve(static_cast<int>(encoding.offsets.size()));
+  for (const models::ByteSpan& offset : encoding.offsets) ToProto(offset, out->add_offsets());
+  for (const std::string& piece : response.pieces) out->add_pieces(piece);
+  out->set_model(response.model);
+}
+
+void ToProto(const runtime::InspectResponse& response, bool include_text,
+             v1::InspectDocumentResponse* out) {
+  out->set_format(ToProto(response.format));
+  v1::DocumentTree* tree = out->mutable_tree();
+  if (include_text) tree->set_text(response.tree.text());
+  tree->set_source_size_bytes(response.tree.source_size_bytes());
+  for (const models::Node& node : response.tree.nodes()) {
+    v1::DocumentNode* added = tree->add_nodes();
+    added->set_kind(ToProto(node.kind));
+    added->set_parent(node.parent);
+    added->set_level(node.level);
+    ToProto(node.text, added->mutable_text());
+    ToProto(node.source, added->mutable_source());
+  }
+}
+
+void ToProto(const std::string& name, const models::ModelInfo& info, v1::Model* model) {
+  model->set_name(name);
+  model->set_architecture(info.architecture);
+  model->set_model_type(info.model_type);
+  model->set_tokenizer(info.tokenizer);
+  for (const models::Task task : info.tasks) {
+    model->add_tasks(task == models::Task::kClassify ? v1::TASK_CLASSIFY : v1::TASK_EMBED);
+  }
+  for (const std::string& label : info.labels) model->add_labels(label);
+  model->set_num_parameters(info.num_parameters);
+  model->set_weight_bytes(info.weight_bytes);
+  model->set_hidden_size(info.hidden_size);
+  model->set_num_layers(info.num_layers);
+  model->set_vocab_size(info.vocab_size);
+}
+
+int64_t ApproximateBytes(const runtime::Response& response) {
+  int64_t num_bytes = static_cast<int64_t>(response.tree.text().size());
+  for (const models::NodeContribution& sentence : response.result.sentences) {
+    num_bytes += static_cast<int64_t>(sentence.text.size() + sizeof(sentence));
+  }
+  for (const models::Embedding& embedding : response.result.embeddings) {
+    num_bytes += static_cast<int64_t>(embedding.values.size() * sizeof(float) + sizeof(embedding));
+  }
+  return num_bytes;
+}
+
+}  // namespace strata::service

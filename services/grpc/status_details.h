@@ -1,0 +1,23 @@
+// absl::Status with its detail → what goes over the wire: grpc::Status and google.rpc.Status.
+#ifndef STRATA_SERVICES_GRPC_STATUS_DETAILS_H_
+#define STRATA_SERVICES_GRPC_STATUS_DETAILS_H_
+
+#include "absl/status/status.h"
+#include "google/rpc/status.pb.h"
+#include "grpcpp/grpcpp.h"
+
+namespace strata::service {
+
+// Always one ErrorInfo of domain "strata"; BadRequest where a field is named; RetryInfo where
+// trying again makes sense. `status` must not be OK.
+google::rpc::Status ToRpcStatus(const absl::Status& status);
+
+// The same in grpc-status-details-bin; OK becomes OK.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// Tells gRPC's own retries, too, how long to wait (grpc-retry-pushback-ms). Call before Finish.
+void AddRetryPushback(const absl::Status& status, grpc::CallbackServerContext& context);
+
+}  // namespace strata::service
+
+#endif  // STRATA_SERVICES_GRPC_STATUS_DETAILS_H_

@@ -1,0 +1,526 @@
+#include "services/grpc/stream_reactors.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/grpc/convert.h"
+#include "services/grpc/status_details.h"
+#include "services/runtime/error_detail.h"
+
+namespace strata::service {
+namespace {
+
+// A long list of vectors is sent in messages of about this size.
+constexpr size_t kPartBytes = size_t{1} << 20;
+
+absl::Status Draining() {
+  return runtime::WithDetail(absl::UnavailableError("the server is shutting down; ask another one"),
+                             {.reason = "DRAINING"});
+}
+
+absl::Status StreamFull(const StreamLimits& limits) {
+  return runtime::WithDetail(
+      absl::ResourceExhaustedError(absl::StrCat(
+          "too much is open on this stream (at most ", limits.max_documents, " documents, ",
+          limits.max_bytes, " bytes); complete some before opening more")),
+      {.reason = "STREAM_FULL", .field = {}, .retry_delay = absl::Milliseconds(250)});
+}
+
+absl::Status BadStream(const std::string& field, const std::string& message) {
+  return runtime::WithDetail(absl::InvalidArgumentError(message),
+                             {.reason = "INVALID_STREAM", .field = field});
+}
+
+struct ClassifyTraits {
+  using Request = v1::ClassifyStreamRequest;
+  using Response = v1::ClassifyStreamResponse;
+  // Fills one message from the answer; `position` says how far. True: it was the last.
+  static bool Fill(const runtime::Response& answer, size_t& /*position*/, Response& message) {
+    ToProto(answer, message.mutable_result());
+    return true;
+  }
+};
+
+struct EmbedTraits {
+  using Request = v1::EmbedStreamRequest;
+  using Response = v1::EmbedStreamResponse;
+  static bool Fill(const runtime::Response& answer, size_t& position, Response& message) {
+    position = AppendEmbeddings(answer, position, kPartBytes, message.mutable_result());
+    const bool last = position == answer.result.embeddings.size();
+    message.set_more(!last);
+    return last;
+  }
+};
+
+// One stream. All state is under mu_; the runtime is called without it where it may answer inside
+// the call. StartRead, StartWrite and Finish are called with it: gRPC runs no reaction inside them.
+// Whoever may still come here (an answer, room, housekeeping) holds a reference, so the object
+// outlives OnDone where needed.
+template <typename Traits>
+class StreamReactor final
+    : public grpc::ServerBidiReactor<typename Traits::Request, typename Traits::Response>,
+      public ManagedStream,
+      public std::enable_shared_from_this<StreamReactor<Traits>> {
+ public:
+  StreamReactor(const StreamContext& stream, grpc::CallbackServerContext* context)
+      : stream_(stream), context_(context), deadline_(DeadlineOf(*context)) {}
+
+  void Start() {
+    stream_.active->Begin();
+    self_ = this->shared_from_this();
+    stream_.registry->Add(self_);
+    std::lock_guard<std::mutex> lock(mu_);
+    Advance();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (ok) Handle(read_);
+    std::lock_guard<std::mutex> lock(mu_);
+    reading_ = false;
+    if (!ok) {
+      read_closed_ = true;
+      RefuseUploads(
+          BadStream("chunk.last", "the stream was closed before the document was complete"));
+    }
+    Advance();
+  }
+
+  void OnWriteDone(bool ok) override {
+    std::vector<std::shared_ptr<runtime::Call>> calls;
+    {
+      std::lock_guard<std::mutex> lock(mu_);
+      writing_ = false;
+      held_bytes_ -= std::exchange(written_bytes_, 0);
+      if (!ok) calls = Abandon(absl::CancelledError("the client is gone"));
+      Advance();
+    }
+    for (const auto& call : calls) call->Cancel();
+  }
+
+  void OnCancel() override {
+    std::vector<std::shared_ptr<runtime::Call>> calls;
+    {
+      std::lock_guard<std::mutex> lock(mu_);
+      calls = Abandon(absl::CancelledError("cancelled by the caller"));
+      Advance();
+    }
+    for (const auto& call : calls) call->Cancel();
+  }
+
+  void OnDone() override {
+    stream_.registry->Remove(this);
+    const std::shared_ptr<StreamReactor> self = std::move(self_);
+    stream_.active->End();
+  }
+
+  void BeginDrain() override {
+    std::lock_guard<std::mutex> lock(mu_);
+    draining_ = true;
+    RefuseUploads(Draining());
+    Advance();
+  }
+
+  void EndIdle(absl::Time now) override {
+    std::lock_guard<std::mutex> lock(mu_);
+    if (finished_ || !abandoned_.ok()) return;
+    const absl::Time limit = now - stream_.limits.idle_timeout;
+    if (writing_ && write_begin_ < limit) {
+      context_->TryCancel();  // OnCancel does the rest
+      return;
+    }
+    if (!reading_) return;  // it is we who do not read
+    std::vector<std::shared_ptr<Document>> idle;
+    for (const auto& [id, document] : documents_) {
+      if (!document->submitted && document->last_chunk < limit) idle.push_back(document);
+    }
+    for (const auto& document : idle) {
+      Refuse(*document, runtime::WithDetail(absl::DeadlineExceededError(absl::StrCat(
+                                                "no chunk of the document came for ",
+                                                absl::FormatDuration(stream_.limits.idle_timeout))),
+                                            {.reason = "UPLOAD_IDLE"}));
+    }
+    Advance();
+  }
+
+ private:
+  // A document that was opened and not yet answered.
+  struct Document {
+    std::string id;
+    runtime::Request request;  // until it is submitted
+    int64_t declared_size_bytes = 0;
+    int64_t num_bytes = 0;
+    absl::Time last_chunk;
+    bool submitted = false;
+    bool cancelled = false;               // asked for before `call` was there
+    std::shared_ptr<runtime::Call> call;  // once submitted
+  };
+
+  struct Answer {
+    std::string id;
+    absl::StatusOr<runtime::Response> outcome;
+    size_t position = 0;  // in a list that is sent in parts
+    int64_t num_bytes = 0;
+  };
+
+  void Handle(typename Traits::Request& message) {
+    switch (message.part_case()) {
+      case Traits::Request::kHeader:
+        Open(message.header());
+        return;
+      case Traits::Request::kChunk:
+        Append(*message.mutable_chunk());
+        return;
+      case Traits::Request::kCancel:
+        CancelDocument(message.cancel().id());
+        return;
+      default:
+        EndWithError(BadStream("part", "a message is neither header nor chunk nor cancel"));
+    }
+  }
+
+  template <typename Header>
+  void Open(const Header& header) {
+    const std::string& id = header.document().id();
+    if (id.empty()) {
+      EndWithError(BadStream("header.document.id", "a header has no id"));
+      return;
+    }
+    absl::StatusOr<runtime::Request> request = FromProto(header);
+    const int64_t declared = header.document().declared_size_bytes();
+    absl::Status status =
+        request.ok() ? stream_.runtime->Check(*request, declared) : request.status();
+    if (declared < 0) {
+      status = BadStream("document.declared_size_bytes", "the declared size is negative");
+    }
+    std::vector<std::shared_ptr<runtime::Call>> calls;
+    {
+      std::lock_guard<std::mutex> lock(mu_);
+      if (finished_ || !abandoned_.ok()) return;
+      if (documents_.count(id) > 0) {
+        calls = Abandon(BadStream(
+            "header.document.id",
+            absl::StrCat("a document of id '", id, "' is in flight already on this stream")));
+      } else if (draining_ || !status.ok()) {
+        Push(id, draining_ ? Draining() : status);
+      } else if (static_cast<int64_t>(documents_.size()) >= stream_.limits.max_documents) {
+        Push(id, StreamFull(stream_.limits));
+      } else if (auto permit = stream_.runtime->Reserve(); !permit.ok()) {
+        Push(id, permit.status());
+      } else {
+        auto document = std::make_shared<Document>();
+        document->id = id;
+        document->request = *std::move(request);
+        document->request.permit = *std::move(permit);
+        document->declared_size_bytes = declared;
+        document->last_chunk = absl::Now();
+        documents_.emplace(id, std::move(document));
+      }
+    }
+    for (const auto& call : calls) call->Cancel();
+  }
+
+  void Append(v1::DocumentChunk& chunk) {
+    std::shared_ptr<Document> document;
+    {
+      std::lock_guard<std::mutex> lock(mu_);
+      const auto found = documents_.find(chunk.id());
+      if (found == documents_.end() || found->second->submitted) return;
+      document = found->second;
+      if (const absl::Status status = Grow(*document, *chunk.mutable_data()); !status.ok()) {
+        Refuse(*document, status);
+        return;
+      }
+      if (!chunk.last()) return;
+      if (document->declared_size_bytes > 0 &&
+          document->declared_size_bytes != document->num_bytes) {
+        Refuse(*document,
+               BadStream("document.declared_size_bytes",
+                         absl::StrCat("the header declares ", document->declared_size_bytes,
+                                      " bytes, the chunks have ", document->num_bytes)));
+        return;
+      }
+      document->submitted = true;
+      ++num_submitted_;
+    }
+    Submit(document);
+  }
+
+  absl::Status Grow(Document& document, std::string& data) {  // mu_ is held
+    const auto size = static_cast<int64_t>(data.size());
+    const int64_t max_document_bytes = stream_.runtime->limits().max_document_bytes;
+    if (document.num_bytes + size > max_document_bytes) {
+      return runtime::WithDetail(
+          absl::ResourceExhaustedError(absl::StrCat("the document has over ", max_document_bytes,
+                                                    " bytes (max_document_bytes)")),
+          {.reason = "DOCUMENT_TOO_LARGE", .field = "document"});
+    }
+    // Over the bounds with nothing on its way out: only the single document may go on growing.
+    if (!IsBusy() && documents_.size() > 1 &&
+        held_bytes_ + size > std::max(stream_.limits.max_bytes, max_document_bytes)) {
+      return StreamFull(stream_.limits);
+    }
+    if (absl::Status status = document.request.permit->Grow(size); !status.ok()) return status;
+    if (document.request.document.empty()) {
+      document.request.document = std::move(data);
+    } else {
+      document.request.document.append(data);
+    }
+    document.num_bytes += size;
+    document.last_chunk = absl::Now();
+    held_bytes_ += size;
+    return absl::OkStatus();
+  }
+
+  void Submit(const std::shared_ptr<Document>& document) {
+    document->request.deadline = deadline_;
+    auto call = stream_.runtime->Submit(
+        std::move(document->request),
+        [self = this->shared_from_this(), document](absl::StatusOr<runtime::Response> answer) {
+          self->Answered(*document, std::move(answer));
+        });
+    bool cancelled = false;
+    {
+      std::lock_guard<std::mutex> lock(mu_);
+      document->call = call;
+      cancelled = document->cancelled || !abandoned_.ok();
+    }
+    if (cancelled) call->Cancel();
+  }
+
+  void Answered(Document& document, absl::StatusOr<runtime::Response> answer) {
+    if (answer.ok()) answer->tree = {};  // the results say what is needed of it
+    std::lock_guard<std::mutex> lock(mu_);
+    --num_submitted_;
+    held_bytes_ -= document.num_bytes;
+    documents_.erase(document.id);
+    Push(document.id, std::move(answer));
+    Advance();
+  }
+
+  void CancelDocument(const std::string& id) {
+    std::shared_ptr<runtime::Call> call;
+    {
+      std::lock_guard<std::mutex> lock(mu_);
+      const auto found = documents_.find(id);
+      if (found == documents_.end()) return;
+      const std::shared_ptr<Document> document = found->second;
+      if (!document->submitted) {
+        Refuse(*document, runtime::WithDetail(absl::CancelledError("cancelled by the caller"),
+                                              {.reason = "CANCELLED"}));
+        return;
+      }
+      document->cancelled = true;
+      call = document->call;
+    }
+    if (call != nullptr) call->Cancel();
+  }
+
+  void EndWithError(const absl::Status& status) {
+    std::vector<std::shared_ptr<runtime::Call>> calls;
+    {
+      std::lock_guard<std::mutex> lock(mu_);
+      calls = Abandon(status);
+    }
+    for (const auto& call : calls) call->Cancel();
+  }
+
+  // What follows is called with mu_ held.
+
+  // Nothing more is to be sent. Returns the calls to cancel, once mu_ is free; their answers, which
+  // are thrown away, end the stream.
+  std::vector<std::shared_ptr<runtime::Call>> Abandon(const absl::Status& why) {
+    if (!abandoned_.ok()) return {};
+    abandoned_ = why;
+    answers_.clear();
+    std::vector<std::shared_ptr<runtime::Call>> calls;
+    for (auto it = documents_.begin(); it != documents_.end();) {
+      if (it->second->submitted) {
+        if (it->second->call != nullptr) calls.push_back(it->second->call);
+        ++it;
+      } else {
+        it = documents_.erase(it);
+      }
+    }
+    return calls;
+  }
+
+  void RefuseUploads(const absl::Status& status) {
+    std::vector<std::shared_ptr<Document>> uploads;
+    for (const auto& [id, document] : documents_) {
+      if (!document->submitted) uploads.push_back(document);
+    }
+    for (const auto& document : uploads) Refuse(*document, status);
+  }
+
+  // Ends a document that was not submitted; the caller holds a reference to it.
+  void Refuse(Document& document, const absl::Status& status) {
+    held_bytes_ -= document.num_bytes;
+    document.request = {};  // the bytes and their permit
+    documents_.erase(document.id);
+    Push(document.id, status);
+  }
+
+  void Push(const std::string& id, absl::StatusOr<runtime::Response> outcome) {
+    if (!abandoned_.ok()) return;
+    const int64_t num_bytes = outcome.ok() ? ApproximateBytes(*outcome) : 0;
+    held_bytes_ += num_bytes;
+    answers_.push_back({id, std::move(outcome), 0, num_bytes});
+  }
+
+  // True if answers will leave without another message of the client.
+  bool IsBusy() const { return num_submitted_ > 0 || writing_ || !answers_.empty(); }
+
+  bool MayRead() {
+    if (reading_ || read_closed_ || draining_ || waiting_for_room_ || !abandoned_.ok()) {
+      return false;
+    }
+    const bool over =
+        held_bytes_ >= stream_.limits.max_bytes ||
+        static_cast<int64_t>(documents_.size() + answers_.size()) >= stream_.limits.max_documents;
+    if (over && IsBusy()) return false;
+    if (stream_.runtime->HasRoom()) return true;
+    waiting_for_room_ = true;
+    stream_.runtime->WhenRoom([weak = this->weak_from_this()] {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      std::lock_guard<std::mutex> lock(self->mu_);
+      self->waiting_for_room_ = false;
+      self->Advance();
+    });
+    return false;
+  }
+
+  // Starts whatever the state allows.
+  void Advance() {
+    if (finished_) return;
+    if (!writing_ && !answers_.empty()) Write();
+    if (MayRead()) {
+      reading_ = true;
+      this->StartRead(&read_);
+    }
+    if (writing_ || !documents_.empty() || !answers_.empty()) return;
+    if (abandoned_.ok() && !read_closed_ && !draining_) return;
+    finished_ = true;
+    this->Finish(!abandoned_.ok() ? ToGrpcStatus(abandoned_)
+                 : read_closed_   ? grpc::Status::OK
+                                  : ToGrpcStatus(Draining()));
+  }
+
+  void Write() {
+    Answer& answer = answers_.front();
+    write_.Clear();
+    bool last = true;
+    if (answer.outcome.ok()) {
+      last = Traits::Fill(*answer.outcome, answer.position, write_);
+      if (const auto size = static_cast<int64_t>(write_.ByteSizeLong());
+          size > stream_.max_message_bytes) {
+        write_.Clear();
+        last = true;
+        *write_.mutable_error() = ToRpcStatus(runtime::WithDetail(
+            absl::ResourceExhaustedError(
+                absl::StrCat("the answer has ", size, " bytes; the server's message limit is ",
+                             stream_.max_message_bytes, "; ask without explain")),
+            {.reason = "RESPONSE_TOO_LARGE"}));
+      }
+    } else {
+      *write_.mutable_error() = ToRpcStatus(answer.outcome.status());
+    }
+    write_.set_id(answer.id);
+    if (last) {
+      written_bytes_ = answer.num_bytes;
+      answers_.pop_front();
+    }
+    writing_ = true;
+    write_begin_ = absl::Now();
+    this->StartWrite(&write_);
+  }
+
+  const StreamContext stream_;
+  grpc::CallbackServerContext* const context_;  // valid until OnDone, so while !finished_
+  const absl::Time deadline_;
+  std::shared_ptr<StreamReactor> self_;  // until OnDone
+
+  typename Traits::Request read_;    // owned by gRPC while reading_
+  typename Traits::Response write_;  // owned by gRPC while writing_
+
+  std::mutex mu_;
+  std::unordered_map<std::string, std::shared_ptr<Document>> documents_;
+  std::deque<Answer> answers_;
+  int64_t num_submitted_ = 0;  // of documents_
+  int64_t held_bytes_ = 0;     // documents and answers
+  int64_t written_bytes_ = 0;  // of the answer that ends with the message being written
+  absl::Time write_begin_;
+  bool reading_ = false;
+  bool writing_ = false;
+  bool read_closed_ = false;
+  bool draining_ = false;
+  bool waiting_for_room_ = false;
+  bool finished_ = false;
+  absl::Status abandoned_;  // not OK: nothing more is sent, and the stream ends with it
+};
+
+template <typename Traits>
+StreamReactor<Traits>* StartStream(const StreamContext& stream,
+                                   grpc::CallbackServerContext* context) {
+  const auto reactor = std::make_shared<StreamReactor<Traits>>(stream, context);
+  reactor->Start();
+  return reactor.get();
+}
+
+}  // namespace
+
+void StreamRegistry::Add(const std::shared_ptr<ManagedStream>& stream) {
+  bool draining = false;
+  {
+    std::lock_guard<std::mutex> lock(mu_);
+    streams_.emplace(stream.get(), stream);
+    draining = draining_;
+  }
+  if (draining) stream->BeginDrain();
+}
+
+void StreamRegistry::Remove(const ManagedStream* stream) {
+  std::lock_guard<std::mutex> lock(mu_);
+  streams_.erase(stream);
+}
+
+void StreamRegistry::BeginDrain() {
+  std::vector<std::shared_ptr<ManagedStream>> streams;
+  {
+    std::lock_guard<std::mutex> lock(mu_);
+    draining_ = true;
+    for (const auto& [key, stream] : streams_) streams.push_back(stream.lock());
+  }
+  for (const auto& stream : streams) {
+    if (stream != nullptr) stream->BeginDrain();
+  }
+}
+
+void StreamRegistry::EndIdle(absl::Time now) {
+  std::vector<std::shared_ptr<ManagedStream>> streams;
+  {
+    std::lock_guard<std::mutex> lock(mu_);
+    for (const auto& [key, stream] : streams_) streams.push_back(stream.lock());
+  }
+  for (const auto& stream : streams) {
+    if (stream != nullptr) stream->EndIdle(now);
+  }
+}
+
+grpc::ServerBidiReactor<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>* ClassifyStream(
+    const StreamContext& stream, grpc::CallbackServerContext* context) {
+  return StartStream<ClassifyTraits>(stream, context);
+}
+
+grpc::ServerBidiReactor<v1::EmbedStreamRequest, v1::EmbedStreamResponse>* EmbedStream(
+    const StreamContext& stream, grpc::CallbackServerContext* context) {
+  return StartStream<EmbedTraits>(stream, context);
+}
+
+}  // namespace strata::service

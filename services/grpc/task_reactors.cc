@@ -1,0 +1,200 @@
+#include "services/grpc/task_reactors.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "services/grpc/convert.h"
+#include "services/grpc/status_details.h"
+#include "services/runtime/error_detail.h"
+#include "services/runtime/text_tasks.h"
+
+namespace strata::service {
+namespace {
+
+constexpr int32_t kDefaultPageSize = 100;
+constexpr int32_t kMaxPageSize = 1000;
+
+// One call. gRPC binds it after the handler has returned, so neither OnCancel nor OnDone can come
+// before SetCall, however soon the runtime answers.
+class UnaryReactor final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryReactor(const TaskContext& task, grpc::CallbackServerContext* context)
+      : active_(task.active), context_(context) {
+    active_->Begin();
+  }
+
+  void SetCall(std::shared_ptr<runtime::Call> call) { call_ = std::move(call); }
+
+  void End(const absl::Status& status) {
+    AddRetryPushback(status, *context_);
+    Finish(ToGrpcStatus(status));
+  }
+
+  // Ends with `response`, unless it is too large to be sent.
+  template <typename Message>
+  void EndWith(Message* response, int64_t max_bytes, const char* advice) {
+    const auto num_bytes = static_cast<int64_t>(response->ByteSizeLong());
+    if (num_bytes <= max_bytes) {
+      Finish(grpc::Status::OK);
+      return;
+    }
+    response->Clear();
+    End(runtime::WithDetail(absl::ResourceExhaustedError(absl::StrCat(
+                                "the answer has ", num_bytes,
+                                " bytes; the server's message limit is ", max_bytes, "; ", advice)),
+                            {.reason = "RESPONSE_TOO_LARGE"}));
+  }
+
+  // The answer of the cancelled call still comes, and ends the reactor.
+  void OnCancel() override {
+    if (call_ != nullptr) call_->Cancel();
+  }
+  void OnDone() override {
+    active_->End();
+    delete this;
+  }
+
+ private:
+  ActiveCalls* const active_;
+  grpc::CallbackServerContext* const context_;
+  std::shared_ptr<runtime::Call> call_;
+};
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* RunTask(const TaskContext& task, grpc::CallbackServerContext* context,
+                                  const Request* request, Response* response, const char* advice) {
+  auto* reactor = new UnaryReactor(task, context);
+  absl::StatusOr<runtime::Request> converted = FromProto(*request);
+  if (!converted.ok()) {
+    reactor->End(converted.status());
+    return reactor;
+  }
+  converted->deadline = DeadlineOf(*context);
+  reactor->SetCall(task.runtime->Submit(
+      *std::move(converted), [reactor, response, advice, max_bytes = task.max_message_bytes](
+                                 const absl::StatusOr<runtime::Response>& answer) {
+        if (!answer.ok()) {
+          reactor->End(answer.status());
+          return;
+        }
+        response->set_id(answer->id);
+        ToProto(*answer, response->mutable_result());
+        reactor->EndWith(response, max_bytes, advice);
+      }));
+  return reactor;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* Classify(const TaskContext& task, grpc::CallbackServerContext* context,
+                                   const v1::ClassifyRequest* request,
+                                   v1::ClassifyResponse* response) {
+  return RunTask(task, context, request, response, "ask without explain");
+}
+
+grpc::ServerUnaryReactor* Embed(const TaskContext& task, grpc::CallbackServerContext* context,
+                                const v1::EmbedRequest* request, v1::EmbedResponse* response) {
+  return RunTask(task, context, request, response, "use EmbedStream, which splits it");
+}
+
+grpc::ServerUnaryReactor* Tokenize(const TaskContext& task, grpc::CallbackServerContext* context,
+                                   const v1::TokenizeRequest* request,
+                                   v1::TokenizeResponse* response) {
+  auto* reactor = new UnaryReactor(task, context);
+  runtime::TokenizeRequest converted = FromProto(*request);
+  converted.deadline = DeadlineOf(*context);
+  reactor->SetCall(runtime::Tokenize(*task.runtime, std::move(converted),
+                                     [reactor, response, max_bytes = task.max_message_bytes](
+                                         const absl::StatusOr<runtime::TokenizeResponse>& answer) {
+                                       if (!answer.ok()) {
+                                         reactor->End(answer.status());
+                                         return;
+                                       }
+                                       ToProto(*answer, response);
+                                       reactor->EndWith(response, max_bytes,
+                                                        "send the text in parts");
+                                     }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* InspectDocument(const TaskContext& task,
+                                          grpc::CallbackServerContext* context,
+                                          const v1::InspectDocumentRequest* request,
+                                          v1::InspectDocumentResponse* response) {
+  auto* reactor = new UnaryReactor(task, context);
+  absl::StatusOr<runtime::InspectRequest> converted = FromProto(*request);
+  if (!converted.ok()) {
+    reactor->End(converted.status());
+    return reactor;
+  }
+  converted->deadline = DeadlineOf(*context);
+  response->set_id(request->document().id());
+  reactor->SetCall(runtime::Inspect(
+      *task.runtime, *std::move(converted),
+      [reactor, response, include_text = request->include_text(),
+       max_bytes = task.max_message_bytes](const absl::StatusOr<runtime::InspectResponse>& answer) {
+        if (!answer.ok()) {
+          reactor->End(answer.status());
+          return;
+        }
+        ToProto(*answer, include_text, response);
+        reactor->EndWith(response, max_bytes, "ask without include_text, or send a smaller one");
+      }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ListModels(const TaskContext& task, grpc::CallbackServerContext* context,
+                                     const v1::ListModelsRequest* request,
+                                     v1::ListModelsResponse* response) {
+  auto* reactor = new UnaryReactor(task, context);
+  const std::vector<std::string> names = task.runtime->model_names();
+  const auto num_models = static_cast<int32_t>(names.size());
+  int32_t begin = 0;  // the page token is the index of the page's first model
+  if (request->page_size() < 0) {
+    reactor->End(runtime::WithDetail(absl::InvalidArgumentError("page_size is negative"),
+                                     {.reason = "INVALID_FIELD", .field = "page_size"}));
+    return reactor;
+  }
+  if (!request->page_token().empty() &&
+      (!absl::SimpleAtoi(request->page_token(), &begin) || begin < 0 || begin > num_models)) {
+    reactor->End(runtime::WithDetail(
+        absl::InvalidArgumentError("page_token is not one that ListModels gave"),
+        {.reason = "INVALID_FIELD", .field = "page_token"}));
+    return reactor;
+  }
+  const int32_t page_size =
+      request->page_size() == 0 ? kDefaultPageSize : std::min(request->page_size(), kMaxPageSize);
+  const int32_t end = std::min(num_models, begin + page_size);
+  for (int32_t i = begin; i < end; ++i) {
+    const std::string& name = names[static_cast<size_t>(i)];
+    ToProto(name, task.runtime->engine(name)->info(), response->add_models());
+  }
+  if (end < num_models) response->set_next_page_token(absl::StrCat(end));
+  reactor->End(absl::OkStatus());
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* GetModel(const TaskContext& task, grpc::CallbackServerContext* context,
+                                   const v1::GetModelRequest* request,
+                                   v1::GetModelResponse* response) {
+  auto* reactor = new UnaryReactor(task, context);
+  const auto engine = task.runtime->engine(request->name());
+  if (engine == nullptr) {
+    reactor->End(runtime::WithDetail(
+        absl::NotFoundError(absl::StrCat("no model is named '", request->name(), "'")),
+        {.reason = "MODEL_NOT_FOUND", .field = "name"}));
+    return reactor;
+  }
+  const std::string name =
+      request->name().empty() ? task.runtime->model_names().front() : request->name();
+  ToProto(name, engine->info(), response->mutable_model());
+  reactor->End(absl::OkStatus());
+  return reactor;
+}
+
+}  // namespace strata::service

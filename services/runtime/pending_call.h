@@ -1,0 +1,59 @@
+// One request between its admission and its answer. Only scheduler.cc changes where it stands.
+#ifndef STRATA_SERVICES_RUNTIME_PENDING_CALL_H_
+#define STRATA_SERVICES_RUNTIME_PENDING_CALL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "models/engine/engine.h"
+#include "services/runtime/admission.h"
+#include "services/runtime/runtime.h"
+
+namespace strata::runtime {
+
+class Scheduler;
+
+// queued → preparing → prepared → running → done; done may come from any of them.
+enum class CallStage : uint8_t { kQueued, kPreparing, kPrepared, kRunning, kDone };
+
+// What a call carries. It moves out as a whole, so that its memory and its permit go together.
+struct CallPayload {
+  Request request;
+  std::shared_ptr<const models::Engine> engine;
+  std::optional<models::PreparedDocument> prepared;
+  std::shared_ptr<Permit> permit;
+};
+
+struct PendingCall : public Call, public std::enable_shared_from_this<PendingCall> {
+  void Cancel() override;
+
+  // Set by the scheduler, under its mutex.
+  std::shared_ptr<Scheduler> scheduler;
+  int64_t sequence = 0;  // order of arrival
+  CallStage stage = CallStage::kQueued;
+  bool in_timer = false;
+  std::list<std::shared_ptr<PendingCall>>::iterator place;  // while queued or prepared
+  std::multimap<absl::Time, PendingCall*>::iterator timer;  // while in_timer
+  int64_t num_tokens = 0;                                   // of the prepared document
+  int num_skips = 0;  // times that a batch was filled from behind it
+
+  // Answered already; read without the mutex by the compute thread between layers.
+  std::atomic<bool> dead{false};
+
+  // Owned by the thread that prepares or runs it; by the scheduler in between.
+  CallPayload payload;
+  Done done;
+  absl::AnyInvocable<void(absl::Status)> work;  // set: a call of Runtime::Post, `done` is not
+  absl::Time submitted, prepare_begin, prepare_end, compute_begin;
+};
+
+}  // namespace strata::runtime
+
+#endif  // STRATA_SERVICES_RUNTIME_PENDING_CALL_H_

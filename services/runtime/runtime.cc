@@ -1,0 +1,329 @@
+#include "services/runtime/runtime.h"
+
+#include <algorithm>
+#include <exception>
+#include <functional>
+#include <new>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/types/span.h"
+#include "services/runtime/error_detail.h"
+#include "services/runtime/read_document.h"
+#include "services/runtime/request_log.h"
+#include "services/runtime/scheduler.h"
+
+namespace strata::runtime {
+namespace {
+
+using models::Engine;
+using models::PreparedDocument;
+using models::TaskResult;
+using models::WorkItem;
+
+// Times max_batch_tokens: what may stand ready for the passes to come.
+constexpr int64_t kPreparedBatches = 4;
+
+// Runs `function`; an exception of a library below becomes a status.
+template <typename Result, typename Function>
+absl::StatusOr<Result> Guarded(const char* what, Function function) {
+  try {
+    return function();
+  } catch (const std::bad_alloc&) {
+    return WithDetail(
+        absl::ResourceExhaustedError(absl::StrCat("out of memory while ", what, " the document")),
+        {.reason = "OUT_OF_MEMORY"});
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("exception while ", what, ": ", error.what()));
+  }
+}
+
+class RuntimeImpl : public Runtime {
+ public:
+  RuntimeImpl(const RuntimeOptions& options, std::vector<NamedEngine> engines)
+      : limits_(options.limits),
+        engines_(std::move(engines)),
+        admission_(Admission::Create(limits_.max_queued_bytes, limits_.max_queued_requests)),
+        scheduler_(
+            std::make_shared<Scheduler>(BatchLimits{.max_tokens = limits_.max_batch_tokens,
+                                                    .max_documents = limits_.max_batch_documents},
+                                        kPreparedBatches * limits_.max_batch_tokens)) {
+    const int num_cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    const int num_prepare = options.prepare_threads > 0 ? options.prepare_threads : num_cores;
+    for (int i = 0; i < num_prepare; ++i) threads_.emplace_back([this] { PrepareLoop(); });
+    threads_.emplace_back([this] { ComputeLoop(); });
+    threads_.emplace_back([this] { scheduler_->RunCompletions(); });
+    threads_.emplace_back([this] { scheduler_->RunTimer(); });
+  }
+
+  ~RuntimeImpl() override {
+    Drain(absl::InfinitePast());
+    scheduler_->Stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  std::shared_ptr<Call> Submit(Request request, Done done) override {
+    auto call = std::make_shared<PendingCall>();
+    call->done = LoggedDone(request, std::move(done));
+    const absl::Time deadline = request.deadline;
+    const absl::Status status = Admit(std::move(request), *call);
+    if (const absl::Status added = status.ok() ? scheduler_->Add(call, deadline) : status;
+        !added.ok()) {
+      call->dead = true;
+      call->payload = {};
+      std::exchange(call->done, nullptr)(added);
+    }
+    return call;
+  }
+
+  std::shared_ptr<Call> Post(int64_t num_bytes, absl::Time deadline,
+                             absl::AnyInvocable<void(absl::Status)> work) override {
+    auto call = std::make_shared<PendingCall>();
+    call->work = std::move(work);
+    absl::StatusOr<std::shared_ptr<Permit>> permit = admission_->Acquire(num_bytes);
+    absl::Status added = permit.status();
+    if (added.ok()) {
+      (*permit)->Commit();
+      call->payload.permit = *std::move(permit);
+      added = scheduler_->Add(call, deadline);
+    }
+    if (!added.ok()) {
+      call->dead = true;
+      call->payload = {};
+      std::exchange(call->work, nullptr)(added);
+    }
+    return call;
+  }
+
+  absl::Status Check(const Request& request, int64_t num_bytes) const override {
+    const std::shared_ptr<const Engine> engine = this->engine(request.model);
+    if (engine == nullptr) {
+      return WithDetail(
+          absl::NotFoundError(absl::StrCat("no model is named '", request.model,
+                                           "'; loaded: ", absl::StrJoin(model_names(), ", "))),
+          {.reason = "MODEL_NOT_FOUND", .field = "model"});
+    }
+    if (request.prepare.max_tokens < 0) {
+      return WithDetail(absl::InvalidArgumentError(absl::StrCat(
+                            "max_tokens is ", request.prepare.max_tokens, "; give 0 or more")),
+                        {.reason = "INVALID_OPTIONS", .field = "options.prepare.max_tokens"});
+    }
+    if (num_bytes > limits_.max_document_bytes) {
+      return WithDetail(absl::ResourceExhaustedError(absl::StrCat("the document has ", num_bytes,
+                                                                  " bytes; max_document_bytes is ",
+                                                                  limits_.max_document_bytes)),
+                        {.reason = "DOCUMENT_TOO_LARGE", .field = "document"});
+    }
+    return WithDetailByCode(engine->Check(request.task), "INVALID_OPTIONS", "INVALID_OPTIONS",
+                            "options");
+  }
+
+  absl::StatusOr<std::shared_ptr<Permit>> Reserve() override { return admission_->Reserve(); }
+  bool HasRoom() const override { return admission_->HasRoom(); }
+  void WhenRoom(absl::AnyInvocable<void()> callback) override {
+    admission_->WhenRoom([scheduler = scheduler_, callback = std::move(callback)]() mutable {
+      scheduler->Post(std::move(callback));
+    });
+  }
+
+  const Limits& limits() const override { return limits_; }
+
+  std::vector<std::string> model_names() const override {
+    std::vector<std::string> names;
+    for (const NamedEngine& engine : engines_) names.push_back(engine.first);
+    return names;
+  }
+
+  std::shared_ptr<const Engine> engine(const std::string& model) const override {
+    if (model.empty()) return engines_.front().second;
+    for (const NamedEngine& engine : engines_) {
+      if (engine.first == model) return engine.second;
+    }
+    return nullptr;
+  }
+
+  void Drain(absl::Time deadline) override { scheduler_->Drain(deadline); }
+
+ private:
+  // Checks a request, takes its permit and fills the call with it.
+  absl::Status Admit(Request request, PendingCall& call) const {
+    const auto num_bytes = static_cast<int64_t>(request.document.size());
+    if (const absl::Status status = Check(request, num_bytes); !status.ok()) return status;
+    call.payload.permit = std::move(request.permit);
+    if (call.payload.permit == nullptr) {
+      absl::StatusOr<std::shared_ptr<Permit>> permit = admission_->Acquire(num_bytes);
+      if (!permit.ok()) return permit.status();
+      call.payload.permit = *std::move(permit);
+    }
+    call.payload.permit->Commit();
+    call.payload.engine = engine(request.model);
+    if (request.model.empty()) request.model = engines_.front().first;
+    call.payload.request = std::move(request);
+    return absl::OkStatus();
+  }
+
+  void PrepareLoop() {
+    while (const std::shared_ptr<PendingCall> call = scheduler_->NextToPrepare()) {
+      if (call->work) {
+        std::exchange(call->work, nullptr)(absl::OkStatus());
+        call->payload = {};
+        scheduler_->EndWork();
+        continue;
+      }
+      call->prepare_begin = absl::Now();
+      absl::StatusOr<PreparedDocument> prepared =
+          Guarded<PreparedDocument>("reading", [&] { return Prepare(call->payload); });
+      call->prepare_end = absl::Now();
+      if (!prepared.ok()) {
+        call->payload = {};
+        scheduler_->Answer(*call, prepared.status());
+        continue;
+      }
+      call->payload.request.document = std::string();  // the tree has what is needed
+      call->payload.prepared = *std::move(prepared);
+      call->num_tokens = std::max<int64_t>(1, call->payload.prepared->sequence.num_tokens());
+      scheduler_->AddPrepared(call);
+    }
+  }
+
+  absl::StatusOr<PreparedDocument> Prepare(const CallPayload& payload) const {
+    const Request& request = payload.request;
+    absl::StatusOr<models::DocumentTree> tree =
+        ReadDocumentWithin(limits_, request.document,
+                           ResolveFormat(request.format, request.document, request.file_name));
+    if (!tree.ok()) return tree.status();
+    models::PrepareOptions options = request.prepare;
+    options.max_tokens = options.max_tokens == 0
+                             ? limits_.max_document_tokens
+                             : std::min(options.max_tokens, limits_.max_document_tokens);
+    absl::StatusOr<PreparedDocument> prepared = payload.engine->Prepare(*std::move(tree), options);
+    if (!prepared.ok()) {
+      return WithDetailByCode(prepared.status(), "INVALID_DOCUMENT", "TOO_MANY_TOKENS", "document");
+    }
+    return prepared;
+  }
+
+  void ComputeLoop() {
+    while (true) {
+      const std::vector<std::shared_ptr<PendingCall>> batch = scheduler_->NextBatch();
+      if (batch.empty()) return;
+      const absl::Time begin = absl::Now();
+      for (const std::shared_ptr<PendingCall>& call : batch) call->compute_begin = begin;
+      absl::StatusOr<std::vector<TaskResult>> results = Run(batch);
+      for (size_t i = 0; i < batch.size(); ++i) {
+        if (results.ok()) {
+          Finish(*batch[i], std::move((*results)[i]));
+        } else if (batch.size() == 1 || batch[i]->dead) {
+          Finish(*batch[i], results.status());
+        } else {
+          // One document of the batch may be the cause: the others must not suffer for it.
+          absl::StatusOr<std::vector<TaskResult>> alone = Run({&batch[i], 1});
+          if (alone.ok()) {
+            Finish(*batch[i], std::move(alone->front()));
+          } else {
+            Finish(*batch[i], alone.status());
+          }
+        }
+      }
+    }
+  }
+
+  // One pass; it stops between layers once nobody waits for any of its answers.
+  static absl::StatusOr<std::vector<TaskResult>> Run(
+      absl::Span<const std::shared_ptr<PendingCall>> batch) {
+    std::vector<WorkItem> items;
+    for (const std::shared_ptr<PendingCall>& call : batch) {
+      items.push_back({&*call->payload.prepared, call->payload.request.task});
+    }
+    const std::function<bool()> cancelled = [batch] {
+      return std::all_of(batch.begin(), batch.end(),
+                         [](const auto& call) { return call->dead.load(); });
+    };
+    using Results = std::vector<TaskResult>;
+    absl::StatusOr<Results> results = Guarded<Results>(
+        "computing", [&] { return batch[0]->payload.engine->Run(items, cancelled); });
+    if (results.ok() && results->size() != batch.size()) {
+      return absl::InternalError(absl::StrCat("the engine answered ", results->size(), " of ",
+                                              batch.size(), " documents"));
+    }
+    return results;
+  }
+
+  void Finish(PendingCall& call, absl::StatusOr<TaskResult> result) {
+    const absl::Status status = WithDetailByCode(result.ok() ? result->status : result.status(),
+                                                 "INVALID_DOCUMENT", "TOO_MANY_TOKENS", "document");
+    if (!status.ok()) {
+      call.payload = {};
+      scheduler_->Answer(call, status);
+      return;
+    }
+    const absl::Time now = absl::Now();
+    Response response;
+    response.id = std::move(call.payload.request.id);
+    response.model = std::move(call.payload.request.model);
+    response.result = *std::move(result);
+    response.tree = std::move(call.payload.prepared->tree);
+    response.timings.prepare = call.prepare_end - call.prepare_begin;
+    response.timings.queue =
+        (call.prepare_begin - call.submitted) + (call.compute_begin - call.prepare_end);
+    response.timings.compute = now - call.compute_begin;
+    response.timings.total = now - call.submitted;
+    call.payload = {};
+    scheduler_->Answer(call, std::move(response));
+  }
+
+  const Limits limits_;
+  const std::vector<NamedEngine> engines_;
+  const std::shared_ptr<Admission> admission_;
+  const std::shared_ptr<Scheduler> scheduler_;
+  std::vector<std::thread> threads_;
+};
+
+absl::Status CheckLimits(const Limits& limits) {
+  const std::pair<const char*, int64_t> positive[] = {
+      {"max_document_bytes", limits.max_document_bytes},
+      {"max_document_tokens", limits.max_document_tokens},
+      {"max_queued_bytes", limits.max_queued_bytes},
+      {"max_queued_requests", limits.max_queued_requests},
+      {"max_batch_tokens", limits.max_batch_tokens},
+      {"max_batch_documents", limits.max_batch_documents}};
+  for (const auto& [name, value] : positive) {
+    if (value <= 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("limits: ", name, " is ", value, "; give 1 or more"));
+    }
+  }
+  if (limits.max_queued_bytes < limits.max_document_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "limits: max_queued_bytes ", limits.max_queued_bytes, " is less than max_document_bytes ",
+        limits.max_document_bytes, ", so that such a document could never be accepted"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Runtime>> Runtime::CreateWithEngines(
+    const RuntimeOptions& options, std::vector<NamedEngine> engines) {
+  if (absl::Status status = CheckLimits(options.limits); !status.ok()) return status;
+  if (engines.empty()) return absl::InvalidArgumentError("no model is given; name at least one");
+  std::set<std::string> names;
+  for (const auto& [name, engine] : engines) {
+    if (name.empty()) return absl::InvalidArgumentError("a model has an empty name");
+    if (engine == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat("model '", name, "' has no engine"));
+    }
+    if (!names.insert(name).second) {
+      return absl::InvalidArgumentError(absl::StrCat("two models are named '", name, "'"));
+    }
+  }
+  return std::make_unique<RuntimeImpl>(options, std::move(engines));
+}
+
+}  // namespace strata::runtime

@@ -1,0 +1,219 @@
+#include "services/runtime/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/runtime/error_detail.h"
+
+namespace strata::runtime {
+namespace {
+
+// Waits until `ready`, or `deadline` has passed; says whether it is ready.
+template <typename Ready>
+bool WaitUntil(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
+               absl::Time deadline, Ready ready) {
+  while (!ready()) {
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration()) return false;
+    // The clock of deadlines can be set; an hour at a time keeps the sum in range too.
+    condition.wait_for(lock, absl::ToChronoNanoseconds(std::min(left, absl::Hours(1))));
+  }
+  return true;
+}
+
+absl::Status DeadlineExceeded(CallStage stage) {
+  const char* where = stage == CallStage::kQueued      ? "waiting to be read"
+                      : stage == CallStage::kPreparing ? "being read"
+                      : stage == CallStage::kPrepared  ? "waiting for a pass"
+                                                       : "being computed";
+  return WithDetail(absl::DeadlineExceededError(
+                        absl::StrCat("the deadline passed while the request was ", where)),
+                    {.reason = "DEADLINE_EXCEEDED"});
+}
+
+absl::Status Draining() {
+  return WithDetail(absl::UnavailableError("the server is shutting down; ask another one"),
+                    {.reason = "DRAINING"});
+}
+
+}  // namespace
+
+void PendingCall::Cancel() {
+  if (dead.load(std::memory_order_acquire)) return;
+  scheduler->Answer(
+      *this, WithDetail(absl::CancelledError("cancelled by the caller"), {.reason = "CANCELLED"}));
+}
+
+absl::Status Scheduler::Add(const std::shared_ptr<PendingCall>& call, absl::Time deadline) {
+  std::lock_guard<std::mutex> lock(mu_);
+  if (draining_) return Draining();
+  call->submitted = absl::Now();
+  if (deadline <= call->submitted) {
+    return WithDetail(absl::DeadlineExceededError("the deadline had passed on arrival"),
+                      {.reason = "DEADLINE_EXCEEDED"});
+  }
+  call->scheduler = shared_from_this();
+  call->sequence = next_sequence_++;
+  call->stage = CallStage::kQueued;
+  auto& queue = call->work ? works_ : documents_;
+  call->place = queue.insert(queue.end(), call);
+  live_.insert(call);
+  ++num_outstanding_;
+  if (deadline < absl::InfiniteFuture()) {
+    call->timer = timers_.emplace(deadline, call.get());
+    call->in_timer = true;
+    if (call->timer == timers_.begin()) timer_changed_.notify_one();
+  }
+  prepare_ready_.notify_one();
+  return absl::OkStatus();
+}
+
+// Takes a call off all lists, for good. Its payload goes to `payload` unless a worker has it.
+void Scheduler::Detach(PendingCall& call, CallPayload& payload) {
+  if (call.in_timer) timers_.erase(call.timer);
+  call.in_timer = false;
+  const CallStage stage = std::exchange(call.stage, CallStage::kDone);
+  if (stage == CallStage::kQueued) {
+    (call.work ? works_ : documents_).erase(call.place);
+    payload = std::move(call.payload);
+  } else if (stage == CallStage::kPrepared) {
+    batcher_.Remove(call);
+    payload = std::move(call.payload);
+    prepare_ready_.notify_all();
+  }
+  call.dead.store(true, std::memory_order_release);
+}
+
+void Scheduler::Answer(PendingCall& call, absl::StatusOr<Response> answer) {
+  std::shared_ptr<PendingCall> keep;
+  {
+    CallPayload payload;
+    std::lock_guard<std::mutex> lock(mu_);
+    if (call.stage == CallStage::kDone) return;
+    keep = call.shared_from_this();
+    Detach(call, payload);
+    live_.erase(keep);
+  }  // the payload, and with it the permit, goes before the callback can run
+  Post([this, keep = std::move(keep), answer = std::move(answer)]() mutable {
+    if (keep->work) {
+      std::exchange(keep->work, nullptr)(answer.status());
+    } else {
+      std::exchange(keep->done, nullptr)(std::move(answer));
+    }
+    EndWork();
+  });
+}
+
+std::shared_ptr<PendingCall> Scheduler::NextToPrepare() {
+  std::unique_lock<std::mutex> lock(mu_);
+  const auto document_ready = [this] {
+    return !documents_.empty() && batcher_.num_tokens() < max_prepared_tokens_;
+  };
+  prepare_ready_.wait(lock, [&] { return stopped_ || !works_.empty() || document_ready(); });
+  if (stopped_) return nullptr;
+  const bool take_work = !works_.empty() && (!document_ready() || works_.front()->sequence <
+                                                                      documents_.front()->sequence);
+  auto& queue = take_work ? works_ : documents_;
+  std::shared_ptr<PendingCall> call = std::move(queue.front());
+  queue.pop_front();
+  call->stage = CallStage::kPreparing;
+  if (take_work) {  // from here on it is as good as answered
+    CallPayload payload;
+    Detach(*call, payload);
+    live_.erase(call);
+  }
+  return call;
+}
+
+void Scheduler::EndWork() {
+  std::lock_guard<std::mutex> lock(mu_);
+  if (--num_outstanding_ == 0) idle_.notify_all();
+}
+
+void Scheduler::AddPrepared(const std::shared_ptr<PendingCall>& call) {
+  std::unique_lock<std::mutex> lock(mu_);
+  if (call->stage == CallStage::kDone) {
+    lock.unlock();
+    call->payload = {};
+    return;
+  }
+  call->stage = CallStage::kPrepared;
+  batcher_.Add(call);
+  batch_ready_.notify_one();
+}
+
+std::vector<std::shared_ptr<PendingCall>> Scheduler::NextBatch() {
+  std::unique_lock<std::mutex> lock(mu_);
+  batch_ready_.wait(lock, [this] { return stopped_ || !batcher_.empty(); });
+  if (stopped_) return {};
+  std::vector<std::shared_ptr<PendingCall>> batch = batcher_.Take();
+  for (const std::shared_ptr<PendingCall>& call : batch) call->stage = CallStage::kRunning;
+  prepare_ready_.notify_all();
+  return batch;
+}
+
+void Scheduler::Post(absl::AnyInvocable<void()> function) {
+  std::lock_guard<std::mutex> lock(mu_);
+  completions_.push_back(std::move(function));
+  completion_ready_.notify_one();
+}
+
+void Scheduler::RunCompletions() {
+  std::unique_lock<std::mutex> lock(mu_);
+  while (true) {
+    completion_ready_.wait(lock, [this] { return stopped_ || !completions_.empty(); });
+    if (completions_.empty()) return;
+    absl::AnyInvocable<void()> function = std::move(completions_.front());
+    completions_.pop_front();
+    lock.unlock();
+    function();
+    function = nullptr;  // what it holds may want the mutex on its way out
+    lock.lock();
+  }
+}
+
+void Scheduler::RunTimer() {
+  std::unique_lock<std::mutex> lock(mu_);
+  while (!stopped_) {
+    const absl::Time next = timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first;
+    WaitUntil(timer_changed_, lock, next, [this, next] {
+      return stopped_ || (!timers_.empty() && timers_.begin()->first < next);
+    });
+    std::vector<std::pair<std::shared_ptr<PendingCall>, CallStage>> expired;
+    const absl::Time now = absl::Now();
+    for (auto it = timers_.begin(); it != timers_.end() && it->first <= now; ++it) {
+      expired.emplace_back(it->second->shared_from_this(), it->second->stage);
+    }
+    lock.unlock();
+    for (auto& [call, stage] : expired) Answer(*call, DeadlineExceeded(stage));
+    expired.clear();
+    lock.lock();
+  }
+}
+
+void Scheduler::Drain(absl::Time deadline) {
+  std::vector<std::shared_ptr<PendingCall>> left;
+  {
+    std::unique_lock<std::mutex> lock(mu_);
+    draining_ = true;
+    const auto idle = [this] { return num_outstanding_ == 0; };
+    if (WaitUntil(idle_, lock, deadline, idle)) return;
+    left.assign(live_.begin(), live_.end());
+  }
+  for (const std::shared_ptr<PendingCall>& call : left) Answer(*call, Draining());
+  std::unique_lock<std::mutex> lock(mu_);
+  idle_.wait(lock, [this] { return num_outstanding_ == 0; });
+}
+
+void Scheduler::Stop() {
+  std::lock_guard<std::mutex> lock(mu_);
+  stopped_ = true;
+  prepare_ready_.notify_all();
+  batch_ready_.notify_all();
+  completion_ready_.notify_all();
+  timer_changed_.notify_all();
+}
+
+}  // namespace strata::runtime

@@ -1,0 +1,90 @@
+// Where every call stands, under one mutex: arrival, preparation, batch, answer; deadlines,
+// cancellation and drain. It owns no thread and does no work itself: the loops of runtime.cc ask it
+// for the next thing to do.
+//
+// The one rule: a call is answered exactly once, by whoever comes first (result, cancel, deadline,
+// drain). If it waits at that moment, its payload goes at once; if a worker has it in hand, the
+// answer goes out and the worker drops the payload when it notices.
+#ifndef STRATA_SERVICES_RUNTIME_SCHEDULER_H_
+#define STRATA_SERVICES_RUNTIME_SCHEDULER_H_
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/runtime/batcher.h"
+#include "services/runtime/pending_call.h"
+#include "services/runtime/runtime.h"
+
+namespace strata::runtime {
+
+// Thread-safe. Held by shared_ptr: a Call that its owner keeps may outlive the runtime.
+class Scheduler : public std::enable_shared_from_this<Scheduler> {
+ public:
+  // Preparation pauses while `max_prepared_tokens` wait for a pass: tokens need some ten times the
+  // memory of the text that they come from.
+  Scheduler(const BatchLimits& batch_limits, int64_t max_prepared_tokens)
+      : max_prepared_tokens_(max_prepared_tokens), batcher_(batch_limits) {}
+
+  // Queues a call. UNAVAILABLE (draining) or DEADLINE_EXCEEDED: it is not queued, nor answered.
+  absl::Status Add(const std::shared_ptr<PendingCall>& call, absl::Time deadline);
+
+  // Answers a call if nobody has; its callback runs in RunCompletions. A worker that has the call
+  // in hand drops the payload first, so that its permit is free when the callback runs.
+  void Answer(PendingCall& call, absl::StatusOr<Response> answer);
+
+  // The next call to prepare, or a call of Post whose work is to be run and then ended with
+  // EndWork. Blocks; null after Stop.
+  std::shared_ptr<PendingCall> NextToPrepare();
+  void EndWork();
+
+  // The call has its prepared document and num_tokens; queues it for a pass.
+  void AddPrepared(const std::shared_ptr<PendingCall>& call);
+
+  // The calls of the next pass. Blocks; empty after Stop.
+  std::vector<std::shared_ptr<PendingCall>> NextBatch();
+
+  // Has `function` run by RunCompletions.
+  void Post(absl::AnyInvocable<void()> function);
+
+  // Thread bodies, until Stop: callbacks, and deadlines on time however busy the workers are.
+  void RunCompletions();
+  void RunTimer();
+
+  // As Runtime::Drain.
+  void Drain(absl::Time deadline);
+  // After Drain: ends all loops.
+  void Stop();
+
+ private:
+  void Detach(PendingCall& call, CallPayload& payload);  // mu_ is held
+
+  const int64_t max_prepared_tokens_;
+
+  std::mutex mu_;
+  std::condition_variable prepare_ready_, batch_ready_, completion_ready_, timer_changed_, idle_;
+  std::list<std::shared_ptr<PendingCall>> documents_;  // queued, to be prepared
+  std::list<std::shared_ptr<PendingCall>> works_;      // queued, of Post
+  Batcher batcher_;
+  std::multimap<absl::Time, PendingCall*> timers_;
+  std::unordered_set<std::shared_ptr<PendingCall>> live_;  // not answered
+  std::deque<absl::AnyInvocable<void()>> completions_;
+  int64_t next_sequence_ = 0;
+  int64_t num_outstanding_ = 0;  // added, and the callback has not returned
+  bool draining_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace strata::runtime
+
+#endif  // STRATA_SERVICES_RUNTIME_SCHEDULER_H_

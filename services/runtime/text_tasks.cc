@@ -1,0 +1,87 @@
+#include "services/runtime/text_tasks.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "services/runtime/error_detail.h"
+#include "services/runtime/read_document.h"
+
+namespace strata::runtime {
+namespace {
+
+// A call that was answered before it was queued.
+class AnsweredCall : public Call {
+ public:
+  void Cancel() override {}
+};
+
+absl::StatusOr<TokenizeResponse> TokenizeNow(const models::Engine& engine,
+                                             const TokenizeRequest& request) {
+  TokenizeResponse response;
+  response.model = request.model;
+  const models::Tokenizer& tokenizer = engine.tokenizer();
+  if (absl::Status status = tokenizer.Encode(request.text, response.encoding); !status.ok()) {
+    return WithDetail(std::move(status), {.reason = "INVALID_TEXT", .field = "text"});
+  }
+  if (request.include_pieces) {
+    response.pieces.reserve(response.encoding.ids.size());
+    for (const int32_t id : response.encoding.ids) {
+      response.pieces.push_back(tokenizer.IdToToken(id));
+    }
+  }
+  return response;
+}
+
+absl::StatusOr<InspectResponse> InspectNow(const InspectRequest& request, const Limits& limits) {
+  InspectResponse response;
+  response.format = ResolveFormat(request.format, request.document, request.file_name);
+  absl::StatusOr<models::DocumentTree> tree =
+      ReadDocumentWithin(limits, request.document, response.format);
+  if (!tree.ok()) return tree.status();
+  response.tree = *std::move(tree);
+  return response;
+}
+
+}  // namespace
+
+std::shared_ptr<Call> Tokenize(Runtime& runtime, TokenizeRequest request,
+                               absl::AnyInvocable<void(absl::StatusOr<TokenizeResponse>)> done) {
+  Request check;
+  check.model = request.model;
+  const auto num_bytes = static_cast<int64_t>(request.text.size());
+  if (const absl::Status status = runtime.Check(check, num_bytes);
+      status.code() == absl::StatusCode::kNotFound ||
+      status.code() == absl::StatusCode::kResourceExhausted) {
+    done(status);
+    return std::make_shared<AnsweredCall>();
+  }
+  if (request.model.empty()) request.model = runtime.model_names().front();
+  const absl::Time deadline = request.deadline;
+  return runtime.Post(num_bytes, deadline,
+                      [engine = runtime.engine(request.model), request = std::move(request),
+                       done = std::move(done)](const absl::Status& status) mutable {
+                        if (status.ok()) {
+                          done(TokenizeNow(*engine, request));
+                        } else {
+                          done(status);
+                        }
+                      });
+}
+
+std::shared_ptr<Call> Inspect(Runtime& runtime, InspectRequest request,
+                              absl::AnyInvocable<void(absl::StatusOr<InspectResponse>)> done) {
+  const auto num_bytes = static_cast<int64_t>(request.document.size());
+  const absl::Time deadline = request.deadline;
+  return runtime.Post(num_bytes, deadline,
+                      [limits = runtime.limits(), request = std::move(request),
+                       done = std::move(done)](const absl::Status& status) mutable {
+                        if (status.ok()) {
+                          done(InspectNow(request, limits));
+                        } else {
+                          done(status);
+                        }
+                      });
+}
+
+}  // namespace strata::runtime
