@@ -1,0 +1,54 @@
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "strata/client.h"
+#include "strata/mock_connection.h"
+
+namespace strata {
+namespace {
+
+using ::testing::_;
+using ::testing::Field;
+using ::testing::Return;
+
+TEST(MockConnectionTest, AnswersBehindAClient) {
+  auto connection = std::make_shared<MockConnection>();
+  ClassifyResult answer;
+  answer.labels = {{"physics", 0.9f, 2.0f}};
+  EXPECT_CALL(*connection, Classify(_, Field(&ClassifyOptions::top_k, 1))).WillOnce(Return(answer));
+  const Client client(connection);
+  const Client copy = client;
+  EXPECT_EQ(copy, client);
+  ClassifyOptions options;
+  options.top_k = 1;
+  const auto result = copy.Classify(DocumentInput::FromBytes("force"), options);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->labels[0].label, "physics");
+}
+
+TEST(MockConnectionTest, StreamsOneByOne) {
+  auto connection = std::make_shared<MockConnection>();
+  ON_CALL(*connection, ClassifyMany).WillByDefault(ClassifyOneByOne(connection.get()));
+  EXPECT_CALL(*connection, ClassifyMany);
+  EXPECT_CALL(*connection, Classify)
+      .WillOnce(Return(ClassifyResult{}))
+      .WillOnce(Return(absl::InvalidArgumentError("bad")));
+  int sent = 0;
+  std::map<std::string, absl::StatusCode> answers;
+  auto stream = Client(connection)
+                    .ClassifyMany(
+                        [&]() -> std::optional<DocumentInput> {
+                          if (sent == 2) return std::nullopt;
+                          return DocumentInput::FromBytes("x").set_id(std::to_string(sent++));
+                        },
+                        [&](const std::string& id, absl::StatusOr<ClassifyResult> result) {
+                          answers[id] = result.status().code();
+                        });
+  EXPECT_TRUE(stream->Wait().ok());
+  EXPECT_EQ(answers, (std::map<std::string, absl::StatusCode>{
+                         {"0", absl::StatusCode::kOk}, {"1", absl::StatusCode::kInvalidArgument}}));
+}
+
+}  // namespace
+}  // namespace strata

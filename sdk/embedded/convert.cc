@@ -1,0 +1,225 @@
+#include "sdk/embedded/convert.h"
+
+#include <utility>
+
+#include "services/runtime/error_detail.h"
+#include "strata/error.h"
+
+namespace strata::internal {
+namespace {
+
+ByteRange FromModels(const models::ByteSpan& span) { return {span.begin, span.end}; }
+
+NodeKind FromModels(models::NodeKind kind) {
+  switch (kind) {
+    case models::NodeKind::kDocument:
+      return NodeKind::kDocument;
+    case models::NodeKind::kSection:
+      return NodeKind::kSection;
+    case models::NodeKind::kHeading:
+      return NodeKind::kHeading;
+    case models::NodeKind::kParagraph:
+      return NodeKind::kParagraph;
+    case models::NodeKind::kSentence:
+      return NodeKind::kSentence;
+  }
+  return NodeKind::kDocument;
+}
+
+EmbeddingLevel FromModels(models::EmbeddingLevel level) {
+  switch (level) {
+    case models::EmbeddingLevel::kDocument:
+      return EmbeddingLevel::kDocument;
+    case models::EmbeddingLevel::kSection:
+      return EmbeddingLevel::kSection;
+    case models::EmbeddingLevel::kSentence:
+      return EmbeddingLevel::kSentence;
+    case models::EmbeddingLevel::kToken:
+      return EmbeddingLevel::kToken;
+  }
+  return EmbeddingLevel::kDocument;
+}
+
+models::EmbeddingLevel ToModels(EmbeddingLevel level) {
+  switch (level) {
+    case EmbeddingLevel::kDocument:
+      return models::EmbeddingLevel::kDocument;
+    case EmbeddingLevel::kSection:
+      return models::EmbeddingLevel::kSection;
+    case EmbeddingLevel::kSentence:
+      return models::EmbeddingLevel::kSentence;
+    case EmbeddingLevel::kToken:
+      return models::EmbeddingLevel::kToken;
+  }
+  return models::EmbeddingLevel::kDocument;
+}
+
+TokenCounts FromModels(const models::TokenCounts& tokens) {
+  return {tokens.num_tokens, tokens.num_words_seen, tokens.num_words_kept,
+          FromModels(tokens.source_kept)};
+}
+
+Timings FromModels(const runtime::Timings& timings) {
+  return {timings.prepare, timings.queue, timings.compute, timings.total};
+}
+
+std::vector<NodeContribution> FromModels(std::vector<models::NodeContribution> nodes) {
+  std::vector<NodeContribution> converted;
+  converted.reserve(nodes.size());
+  for (models::NodeContribution& node : nodes) {
+    converted.push_back({node.node, FromModels(node.kind), FromModels(node.source),
+                         std::move(node.text), node.weight, node.contribution});
+  }
+  return converted;
+}
+
+}  // namespace
+
+models::DocumentFormat ToModels(DocumentFormat format) {
+  switch (format) {
+    case DocumentFormat::kAuto:
+      return models::DocumentFormat::kAuto;
+    case DocumentFormat::kPlainText:
+      return models::DocumentFormat::kPlainText;
+    case DocumentFormat::kMarkdown:
+      return models::DocumentFormat::kMarkdown;
+    case DocumentFormat::kHtml:
+      return models::DocumentFormat::kHtml;
+    case DocumentFormat::kJats:
+      return models::DocumentFormat::kJats;
+    case DocumentFormat::kJson:
+      return models::DocumentFormat::kJson;
+  }
+  return models::DocumentFormat::kAuto;
+}
+
+DocumentFormat FromModels(models::DocumentFormat format) {
+  switch (format) {
+    case models::DocumentFormat::kAuto:
+      return DocumentFormat::kAuto;
+    case models::DocumentFormat::kPlainText:
+      return DocumentFormat::kPlainText;
+    case models::DocumentFormat::kMarkdown:
+      return DocumentFormat::kMarkdown;
+    case models::DocumentFormat::kHtml:
+      return DocumentFormat::kHtml;
+    case models::DocumentFormat::kJats:
+      return DocumentFormat::kJats;
+    case models::DocumentFormat::kJson:
+      return DocumentFormat::kJson;
+  }
+  return DocumentFormat::kAuto;
+}
+
+models::TaskRequest ToModels(const ClassifyOptions& options) {
+  models::TaskRequest request;
+  request.task = models::Task::kClassify;
+  request.top_k = options.top_k;
+  request.explain = options.explain;
+  return request;
+}
+
+models::TaskRequest ToModels(const EmbedOptions& options) {
+  models::TaskRequest request;
+  request.task = models::Task::kEmbed;
+  for (const EmbeddingLevel level : options.levels) request.levels.push_back(ToModels(level));
+  request.normalize = options.normalize;
+  return request;
+}
+
+models::PrepareOptions ToModels(std::int64_t max_tokens, Truncation truncation) {
+  models::PrepareOptions prepare;
+  prepare.max_tokens = max_tokens;
+  prepare.truncation = truncation == Truncation::kKeepHead ? models::Truncation::kKeepHead
+                                                           : models::Truncation::kReject;
+  return prepare;
+}
+
+absl::Status FromRuntime(const absl::Status& status) {
+  const runtime::ErrorDetail detail = runtime::DetailOf(status);
+  absl::Status converted(status.code(), status.message());
+  if (converted.ok()) return converted;
+  if (!detail.reason.empty()) SetErrorReason(detail.reason, converted);
+  if (detail.retry_delay > absl::ZeroDuration()) SetRetryDelay(detail.retry_delay, converted);
+  return converted;
+}
+
+ClassifyResult ToClassifyResult(runtime::Response response) {
+  ClassifyResult result;
+  result.id = std::move(response.id);
+  result.model = std::move(response.model);
+  result.labels.reserve(response.result.labels.size());
+  for (models::LabelScore& label : response.result.labels) {
+    result.labels.push_back({std::move(label.label), label.probability, label.logit});
+  }
+  result.sections = FromModels(std::move(response.result.sections));
+  result.sentences = FromModels(std::move(response.result.sentences));
+  result.tokens = FromModels(response.result.tokens);
+  result.timings = FromModels(response.timings);
+  return result;
+}
+
+EmbedResult ToEmbedResult(runtime::Response response) {
+  EmbedResult result;
+  result.id = std::move(response.id);
+  result.model = std::move(response.model);
+  result.embeddings.reserve(response.result.embeddings.size());
+  for (models::Embedding& embedding : response.result.embeddings) {
+    result.embeddings.push_back({FromModels(embedding.level), embedding.node,
+                                 FromModels(embedding.source), std::move(embedding.values)});
+  }
+  result.tokens = FromModels(response.result.tokens);
+  result.timings = FromModels(response.timings);
+  return result;
+}
+
+TokenizeResult FromModels(const models::Tokenizer& tokenizer, const models::Encoding& encoding) {
+  TokenizeResult result;
+  result.tokenizer = std::string(tokenizer.kind());
+  result.vocab_size = tokenizer.vocab_size();
+  result.tokens.reserve(encoding.ids.size());
+  for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
+    result.tokens.push_back(
+        {encoding.ids[i], FromModels(encoding.offsets[i]), tokenizer.IdToToken(encoding.ids[i])});
+  }
+  return result;
+}
+
+DocumentStructure FromModels(const models::DocumentTree& tree, models::DocumentFormat format) {
+  DocumentStructure structure;
+  structure.format = FromModels(format);
+  structure.source_size_bytes = tree.source_size_bytes();
+  structure.nodes.reserve(tree.nodes().size());
+  for (const models::Node& node : tree.nodes()) {
+    const NodeKind kind = FromModels(node.kind);
+    const bool leaf = kind == NodeKind::kHeading || kind == NodeKind::kSentence;
+    structure.nodes.push_back({kind, node.parent, node.level, FromModels(node.source),
+                               leaf ? std::string(tree.TextOf(node)) : std::string()});
+  }
+  return structure;
+}
+
+ModelDescription FromModels(const std::string& name, const models::ModelInfo& info) {
+  ModelDescription description;
+  description.name = name;
+  description.architecture = info.architecture;
+  description.tokenizer = info.tokenizer;
+  for (const models::Task task : info.tasks) {
+    description.tasks.push_back(task == models::Task::kClassify ? "classify" : "embed");
+  }
+  description.labels = info.labels;
+  description.num_parameters = info.num_parameters;
+  description.weight_bytes = info.weight_bytes;
+  description.hidden_size = info.hidden_size;
+  description.num_layers = info.num_layers;
+  description.vocab_size = info.vocab_size;
+  return description;
+}
+
+models::DocumentFormat ResolveFormat(DocumentFormat format, const std::string& bytes,
+                                     const std::string& file_name) {
+  return format == DocumentFormat::kAuto ? models::DetectDocumentFormat(bytes, file_name)
+                                         : ToModels(format);
+}
+
+}  // namespace strata::internal

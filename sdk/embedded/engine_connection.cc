@@ -1,0 +1,204 @@
+#include "sdk/embedded/engine_connection.h"
+
+#include <condition_variable>
+#include <cstdint>
+#include <future>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "sdk/client/many_driver.h"
+#include "sdk/embedded/convert.h"
+#include "strata/local.h"
+
+namespace strata::internal {
+namespace {
+
+// The request of one document; the caller sets the task. Reads the document.
+absl::StatusOr<runtime::Request> MakeRequest(const DocumentInput& document,
+                                             const std::string& model, absl::Time deadline) {
+  absl::StatusOr<std::string> bytes = document.ReadAll();
+  if (!bytes.ok()) return bytes.status();
+  runtime::Request request;
+  request.id = document.id();
+  request.model = model;
+  request.document = *std::move(bytes);
+  request.format = ToModels(document.format());
+  request.file_name = document.file_name();
+  request.deadline = deadline;
+  return request;
+}
+
+absl::Time Deadline(const std::optional<absl::Duration>& timeout) {
+  return timeout.has_value() ? absl::Now() + *timeout : absl::InfiniteFuture();
+}
+
+// The embedded end of ClassifyMany.
+class RuntimeTransport final : public ManyDriver::Transport {
+ public:
+  RuntimeTransport(std::shared_ptr<runtime::Runtime> runtime, const ClassifyOptions& options)
+      : runtime_(std::move(runtime)), options_(options) {}
+
+  // Every submitted call answers through this object: all are waited for.
+  ~RuntimeTransport() override {
+    Cancel();
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return num_running_ == 0; });
+  }
+
+  void Start(ManyDriver::Answer answer) override { answer_ = std::move(answer); }
+
+  void Send(std::uint64_t ticket, const DocumentInput& document, absl::Time deadline) override {
+    absl::StatusOr<runtime::Request> request = MakeRequest(document, options_.model, deadline);
+    if (!request.ok()) {
+      answer_(ticket, request.status());
+      return;
+    }
+    request->task = ToModels(options_);
+    request->prepare = ToModels(options_.max_tokens, options_.truncation);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (cancelled_) return;
+      ++num_running_;
+      calls_[ticket] = nullptr;
+    }
+    std::shared_ptr<runtime::Call> call = runtime_->Submit(
+        *std::move(request), [this, ticket](absl::StatusOr<runtime::Response> response) {
+          if (response.ok()) {
+            answer_(ticket, ToClassifyResult(*std::move(response)));
+          } else {
+            answer_(ticket, FromRuntime(response.status()));
+          }
+          std::lock_guard<std::mutex> lock(mutex_);
+          calls_.erase(ticket);
+          --num_running_;
+          changed_.notify_all();
+        });
+    bool unwanted = false;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      const auto found = calls_.find(ticket);
+      unwanted = cancelled_;
+      if (found != calls_.end()) found->second = call;
+    }
+    if (unwanted && call != nullptr) call->Cancel();
+  }
+
+  void Abandon(std::uint64_t ticket) override {
+    std::shared_ptr<runtime::Call> call;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (const auto found = calls_.find(ticket); found != calls_.end()) call = found->second;
+    }
+    if (call != nullptr) call->Cancel();  // answers on a thread of the runtime
+  }
+
+  void Cancel() override {
+    std::vector<std::shared_ptr<runtime::Call>> calls;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      cancelled_ = true;
+      for (const auto& [ticket, call] : calls_) calls.push_back(call);
+    }
+    for (const auto& call : calls) {
+      if (call != nullptr) call->Cancel();
+    }
+  }
+
+ private:
+  const std::shared_ptr<runtime::Runtime> runtime_;
+  const ClassifyOptions options_;
+  ManyDriver::Answer answer_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::uint64_t, std::shared_ptr<runtime::Call>> calls_;
+  int num_running_ = 0;
+  bool cancelled_ = false;
+};
+
+class EngineConnection final : public Connection {
+ public:
+  explicit EngineConnection(std::unique_ptr<runtime::Runtime> runtime)
+      : runtime_(std::move(runtime)) {}
+
+  absl::StatusOr<ClassifyResult> Classify(const DocumentInput& document,
+                                          const ClassifyOptions& options) override {
+    auto response = Run(document, options.model, Deadline(options.timeout), ToModels(options),
+                        ToModels(options.max_tokens, options.truncation));
+    if (!response.ok()) return response.status();
+    return ToClassifyResult(*std::move(response));
+  }
+
+  absl::StatusOr<EmbedResult> Embed(const DocumentInput& document,
+                                    const EmbedOptions& options) override {
+    auto response = Run(document, options.model, Deadline(options.timeout), ToModels(options),
+                        ToModels(options.max_tokens, options.truncation));
+    if (!response.ok()) return response.status();
+    return ToEmbedResult(*std::move(response));
+  }
+
+  absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
+                                          const TokenizeOptions& options) override {
+    const std::shared_ptr<const models::Engine> engine = runtime_->engine(options.model);
+    if (engine == nullptr) {
+      return absl::NotFoundError(absl::StrCat("no model is named '", options.model, "'"));
+    }
+    models::Encoding encoding;
+    const absl::Status status = engine->tokenizer().Encode(text, encoding);
+    if (!status.ok()) return status;
+    return FromModels(engine->tokenizer(), encoding);
+  }
+
+  absl::StatusOr<DocumentStructure> Inspect(const DocumentInput& document,
+                                            const InspectOptions&) override {
+    return InspectDocument(document);
+  }
+
+  absl::StatusOr<std::vector<ModelDescription>> ListModels() override {
+    std::vector<ModelDescription> models;
+    for (const std::string& name : runtime_->model_names()) {
+      models.push_back(FromModels(name, runtime_->engine(name)->info()));
+    }
+    return models;
+  }
+
+  std::unique_ptr<ClassifyStream> ClassifyMany(DocumentSource source, ClassifyCallback on_result,
+                                               const ClassifyManyOptions& options) override {
+    return std::make_unique<ManyDriver>(
+        std::make_unique<RuntimeTransport>(runtime_, options.classify), std::move(source),
+        std::move(on_result), options, std::make_shared<Clock>());
+  }
+
+ private:
+  // Submits one document and waits for its answer.
+  absl::StatusOr<runtime::Response> Run(const DocumentInput& document, const std::string& model,
+                                        absl::Time deadline, models::TaskRequest task,
+                                        models::PrepareOptions prepare) {
+    absl::StatusOr<runtime::Request> request = MakeRequest(document, model, deadline);
+    if (!request.ok()) return request.status();
+    request->task = std::move(task);
+    request->prepare = prepare;
+    std::promise<absl::StatusOr<runtime::Response>> promise;
+    runtime_->Submit(*std::move(request), [&](absl::StatusOr<runtime::Response> response) {
+      promise.set_value(std::move(response));
+    });
+    absl::StatusOr<runtime::Response> response = promise.get_future().get();
+    if (!response.ok()) return FromRuntime(response.status());
+    return response;
+  }
+
+  const std::shared_ptr<runtime::Runtime> runtime_;
+};
+
+}  // namespace
+
+std::shared_ptr<Connection> MakeEngineConnection(std::unique_ptr<runtime::Runtime> runtime) {
+  return std::make_shared<EngineConnection>(std::move(runtime));
+}
+
+}  // namespace strata::internal

@@ -1,0 +1,165 @@
+// The embedded connection over the real runtime and a model without weights.
+#include "sdk/embedded/engine_connection.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include "services/runtime/testing/null_engine.h"
+#include "strata/client.h"
+#include "strata/error.h"
+#include "strata/eval.h"
+#include "strata/local.h"
+
+namespace strata {
+namespace {
+
+Client MakeClient(runtime::testing::NullEngineOptions engine = {},
+                  runtime::RuntimeOptions options = {}) {
+  options.prepare_threads = 2;
+  auto runtime = runtime::Runtime::CreateWithEngines(
+      options, {{"null", runtime::testing::MakeNullEngine(std::move(engine))}});
+  EXPECT_TRUE(runtime.ok()) << runtime.status();
+  return Client(internal::MakeEngineConnection(*std::move(runtime)));
+}
+
+constexpr char kText[] = "# Title\n\nFirst sentence here. Second one.\n\n## Part\n\nA third.\n";
+
+TEST(EngineConnectionTest, Classifies) {
+  ClassifyOptions options;
+  options.explain = true;
+  const auto result = MakeClient().Classify(
+      DocumentInput::FromBytes(kText, DocumentFormat::kMarkdown).set_id("a"), options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->id, "a");
+  EXPECT_EQ(result->model, "null");
+  ASSERT_FALSE(result->labels.empty());
+  EXPECT_GT(result->tokens.num_words_seen, 0);
+  EXPECT_GT(result->timings.total, absl::ZeroDuration());
+}
+
+TEST(EngineConnectionTest, Embeds) {
+  EmbedOptions options;
+  options.levels = {EmbeddingLevel::kDocument, EmbeddingLevel::kSentence};
+  const auto result =
+      MakeClient().Embed(DocumentInput::FromBytes(kText, DocumentFormat::kMarkdown), options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_GE(result->embeddings.size(), 2);
+  EXPECT_EQ(result->embeddings[0].level, EmbeddingLevel::kDocument);
+  EXPECT_EQ(result->embeddings[0].values.size(), 8);
+  EXPECT_EQ(result->embeddings[1].level, EmbeddingLevel::kSentence);
+}
+
+TEST(EngineConnectionTest, ErrorsKeepTheirReason) {
+  const Client client = MakeClient();
+  ClassifyOptions options;
+  options.model = "other";
+  const auto unknown = client.Classify(DocumentInput::FromBytes("x"), options);
+  EXPECT_TRUE(absl::IsNotFound(unknown.status())) << unknown.status();
+  EXPECT_EQ(ErrorReason(unknown.status()), "MODEL_NOT_FOUND");
+  const auto binary = client.Classify(DocumentInput::FromBytes(std::string("a\0b\xff", 4)));
+  EXPECT_TRUE(absl::IsInvalidArgument(binary.status())) << binary.status();
+  EXPECT_TRUE(absl::IsNotFound(client.Classify(DocumentInput::FromFile("/no/such.txt")).status()));
+}
+
+TEST(EngineConnectionTest, ADeadlineEndsACall) {
+  runtime::testing::NullEngineOptions engine;
+  engine.layer_time = absl::Milliseconds(100);
+  ClassifyOptions options;
+  options.timeout = absl::Milliseconds(20);
+  const auto result = MakeClient(engine).Classify(DocumentInput::FromBytes("slow"), options);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(result.status())) << result.status();
+}
+
+TEST(EngineConnectionTest, ManyWithErrorsInPlace) {
+  const Client client = MakeClient();
+  int sent = 0;
+  std::map<std::string, absl::StatusCode> answers;
+  auto stream = client.ClassifyMany(
+      [&]() -> std::optional<DocumentInput> {
+        if (sent == 300) return std::nullopt;
+        const int i = sent++;
+        return DocumentInput::FromBytes(
+                   i % 10 == 3 ? std::string("\xff") : "words " + std::to_string(i),
+                   DocumentFormat::kPlainText)
+            .set_id(std::to_string(i));
+      },
+      [&](const std::string& id, absl::StatusOr<ClassifyResult> result) {
+        EXPECT_EQ(answers.count(id), 0);
+        answers[id] = result.status().code();
+      });
+  EXPECT_TRUE(stream->Wait().ok());
+  ASSERT_EQ(answers.size(), 300);
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(answers[std::to_string(i)],
+              i % 10 == 3 ? absl::StatusCode::kInvalidArgument : absl::StatusCode::kOk);
+  }
+}
+
+TEST(EngineConnectionTest, AFullQueueOnlySlowsAStreamDown) {
+  runtime::RuntimeOptions options;
+  options.limits.max_queued_requests = 2;
+  const Client client = MakeClient({}, options);
+  int sent = 0;
+  int answered = 0;
+  ClassifyManyOptions many;
+  many.retry.max_attempts = 1000;
+  auto stream = client.ClassifyMany(
+      [&]() -> std::optional<DocumentInput> {
+        if (sent == 50) return std::nullopt;
+        return DocumentInput::FromBytes("x").set_id(std::to_string(sent++));
+      },
+      [&](const std::string&, absl::StatusOr<ClassifyResult> result) {
+        EXPECT_TRUE(result.ok()) << result.status();
+        ++answered;
+      },
+      many);
+  EXPECT_TRUE(stream->Wait().ok());
+  EXPECT_EQ(answered, 50);
+}
+
+TEST(EngineConnectionTest, DestructionCancelsWhatRuns) {
+  runtime::testing::NullEngineOptions engine;
+  engine.layer_time = absl::Milliseconds(20);
+  const Client client = MakeClient(engine);
+  std::atomic<int> sent = 0;
+  int answered = 0;
+  {
+    auto stream = client.ClassifyMany(
+        [&]() -> std::optional<DocumentInput> {
+          return DocumentInput::FromBytes("x").set_id(std::to_string(sent++));
+        },
+        [&](const std::string&, absl::StatusOr<ClassifyResult>) { ++answered; });
+    while (sent < 20) std::this_thread::yield();
+  }
+  EXPECT_EQ(answered, sent);
+  // The runtime is free again.
+  EXPECT_TRUE(client.Classify(DocumentInput::FromBytes("y")).ok());
+}
+
+TEST(EngineConnectionTest, ModelsTokensAndStructure) {
+  const Client client = MakeClient();
+  const auto models = client.ListModels();
+  ASSERT_TRUE(models.ok());
+  ASSERT_EQ(models->size(), 1);
+  EXPECT_EQ((*models)[0].name, "null");
+  const auto structure = client.Inspect(DocumentInput::FromBytes(kText, DocumentFormat::kMarkdown));
+  ASSERT_TRUE(structure.ok()) << structure.status();
+  EXPECT_EQ(structure->format, DocumentFormat::kMarkdown);
+  EXPECT_EQ(structure->nodes[0].kind, NodeKind::kDocument);
+  EXPECT_EQ(structure->nodes[0].parent, -1);
+  bool found = false;
+  for (const DocumentNode& node : structure->nodes) {
+    if (node.kind != NodeKind::kHeading || node.text != "Part") continue;
+    found = true;
+    EXPECT_NE(std::string(kText).substr(node.source.begin, node.source.size()).find("Part"),
+              std::string::npos);
+  }
+  EXPECT_TRUE(found);
+}
+
+}  // namespace
+}  // namespace strata

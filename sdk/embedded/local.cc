@@ -1,0 +1,87 @@
+#include "strata/local.h"
+
+#include <utility>
+
+#include "models/document/document_reader.h"
+#include "models/document/json_lines.h"
+#include "models/engine/engine.h"
+#include "models/tokenizer/tokenizer.h"
+#include "sdk/embedded/convert.h"
+
+namespace strata {
+
+absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput& document) {
+  const absl::StatusOr<std::string> bytes = document.ReadAll();
+  if (!bytes.ok()) return bytes.status();
+  const models::DocumentFormat format =
+      internal::ResolveFormat(document.format(), *bytes, document.file_name());
+  const auto tree = models::ReadDocument(*bytes, format);
+  if (!tree.ok()) return tree.status();
+  return internal::FromModels(*tree, format);
+}
+
+absl::StatusOr<DocumentFormat> ParseDocumentFormat(const std::string& name) {
+  const auto format = models::ParseDocumentFormat(name);
+  if (!format.ok()) return format.status();
+  return internal::FromModels(*format);
+}
+
+std::string DocumentFormatName(DocumentFormat format) {
+  return std::string(models::DocumentFormatName(internal::ToModels(format)));
+}
+
+absl::StatusOr<ModelDescription> DescribeModel(const std::string& folder) {
+  const auto engine = models::Engine::Load(folder);
+  if (!engine.ok()) return engine.status();
+  const std::string trimmed = folder.substr(0, folder.find_last_not_of('/') + 1);
+  return internal::FromModels(trimmed.substr(trimmed.find_last_of('/') + 1), (*engine)->info());
+}
+
+struct Tokenizer::State {
+  std::unique_ptr<const models::Tokenizer> tokenizer;
+};
+
+absl::StatusOr<Tokenizer> Tokenizer::Load(const std::string& path) {
+  auto tokenizer = models::Tokenizer::Load(path);
+  if (!tokenizer.ok()) return tokenizer.status();
+  return Tokenizer(std::make_shared<const State>(State{*std::move(tokenizer)}));
+}
+
+absl::StatusOr<TokenizeResult> Tokenizer::Tokenize(const std::string& text) const {
+  models::Encoding encoding;
+  const absl::Status status = state_->tokenizer->Encode(text, encoding);
+  if (!status.ok()) return status;
+  return internal::FromModels(*state_->tokenizer, encoding);
+}
+
+namespace {
+
+class ModelsJsonLinesReader final : public JsonLinesReader {
+ public:
+  explicit ModelsJsonLinesReader(std::unique_ptr<models::JsonLinesReader> reader)
+      : reader_(std::move(reader)) {}
+
+  absl::StatusOr<bool> Next(LabelledDocument& document) override {
+    models::JsonLine line;
+    const absl::StatusOr<bool> more = reader_->Next(line);
+    document.line = line.line_number;  // of a broken line, too
+    if (!more.ok() || !*more) return more;
+    document.label = std::move(line.label);
+    document.document = DocumentInput::FromBytes(std::move(line.json), DocumentFormat::kJson);
+    document.document.set_id(std::move(line.id));
+    return true;
+  }
+
+ private:
+  std::unique_ptr<models::JsonLinesReader> reader_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<JsonLinesReader>> JsonLinesReader::Open(const std::string& path) {
+  auto reader = models::JsonLinesReader::Open(path);
+  if (!reader.ok()) return reader.status();
+  return std::make_unique<ModelsJsonLinesReader>(*std::move(reader));
+}
+
+}  // namespace strata

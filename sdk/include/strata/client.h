@@ -1,0 +1,64 @@
+// The door to Strata: classify and embed documents, by a service or by the engine in this process.
+//
+//   auto client = strata::Client::Connect("localhost:50051");
+//   if (!client.ok()) ...
+//   auto result = client->Classify(strata::DocumentInput::FromFile("paper.html"));
+//   if (result.ok()) std::cout << result->labels[0].label << "\n";
+#ifndef STRATA_CLIENT_H_
+#define STRATA_CLIENT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "strata/connection.h"
+#include "strata/document.h"
+#include "strata/export.h"
+#include "strata/options.h"
+#include "strata/result.h"
+
+namespace strata {
+
+// Cheap to copy; copies share one connection and compare equal. Every method is safe from many
+// threads at once. Errors are those of the service: INVALID_ARGUMENT (document, option), NOT_FOUND
+// (model), RESOURCE_EXHAUSTED (a limit, named), DEADLINE_EXCEEDED, UNAVAILABLE; see strata/error.h.
+class STRATA_API Client {
+ public:
+  // A service at "host:port" (or any gRPC target). Returns at once: whether someone is there shows
+  // in the first call. INVALID_ARGUMENT: an endpoint or option that cannot be.
+  static absl::StatusOr<Client> Connect(const std::string& endpoint,
+                                        const ClientOptions& options = {});
+  // Over any connection: a mock, or one of the caller's.
+  explicit Client(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  absl::StatusOr<ClassifyResult> Classify(const DocumentInput& document,
+                                          const ClassifyOptions& options = {}) const;
+  absl::StatusOr<EmbedResult> Embed(const DocumentInput& document,
+                                    const EmbedOptions& options = {}) const;
+  // Token ids of a text with their bytes; no structure, no special tokens.
+  absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
+                                          const TokenizeOptions& options = {}) const;
+  // The structure that is found in a document; no model is used. strata/local.h does the same
+  // without a connection.
+  absl::StatusOr<DocumentStructure> Inspect(const DocumentInput& document,
+                                            const InspectOptions& options = {}) const;
+  absl::StatusOr<std::vector<ModelDescription>> ListModels() const;
+
+  // Any number of documents, many in flight, answered as each is done. Returns at once; the work
+  // ends when the returned object is destroyed.
+  std::unique_ptr<ClassifyStream> ClassifyMany(DocumentSource source, ClassifyCallback on_result,
+                                               const ClassifyManyOptions& options = {}) const;
+
+  friend bool operator==(const Client& a, const Client& b) {
+    return a.connection_ == b.connection_;
+  }
+  friend bool operator!=(const Client& a, const Client& b) { return !(a == b); }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_CLIENT_H_

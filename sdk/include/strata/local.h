@@ -1,0 +1,60 @@
+// Work in this process that needs no served model: a document's structure, a tokenizer alone, a
+// file of many documents, what a model folder holds. Link strata::engine.
+#ifndef STRATA_LOCAL_H_
+#define STRATA_LOCAL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "strata/document.h"
+#include "strata/export.h"
+#include "strata/result.h"
+
+namespace strata {
+
+// INVALID_ARGUMENT: not UTF-8 (says the byte), binary data, broken JSON or XML (says the place).
+STRATA_API absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput& document);
+
+// "auto", "text", "markdown", "html", "jats", "json"; INVALID_ARGUMENT for another name.
+STRATA_API absl::StatusOr<DocumentFormat> ParseDocumentFormat(const std::string& name);
+STRATA_API std::string DocumentFormatName(DocumentFormat format);
+
+// Loads the model to describe it. NOT_FOUND, INVALID_ARGUMENT (file and key).
+STRATA_API absl::StatusOr<ModelDescription> DescribeModel(const std::string& folder);
+
+// Immutable once loaded; cheap to copy; safe from many threads.
+class STRATA_API Tokenizer {
+ public:
+  // tokenizer.json, vocab.txt, a SentencePiece .model, or a folder with one of them.
+  static absl::StatusOr<Tokenizer> Load(const std::string& path);
+  // INVALID_ARGUMENT: not UTF-8 (names the byte).
+  absl::StatusOr<TokenizeResult> Tokenize(const std::string& text) const;
+
+ private:
+  struct State;
+  explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+// One line of a JSON Lines file.
+struct LabelledDocument {
+  std::int64_t line = 0;                                  // from 1
+  std::string label;                                      // field "label"; may be empty
+  DocumentInput document = DocumentInput::FromBytes("");  // its id: field "id", else the line
+};
+
+// JSON Lines, plain or gzip: an object a line, with the text as "text", "sentences" or "sections".
+// Memory does not grow with the file. Not thread-safe.
+class STRATA_API JsonLinesReader {
+ public:
+  static absl::StatusOr<std::unique_ptr<JsonLinesReader>> Open(const std::string& path);
+  virtual ~JsonLinesReader() = default;
+  // False at the end. INVALID_ARGUMENT names file and line; the next call goes on after that line.
+  virtual absl::StatusOr<bool> Next(LabelledDocument& document) = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_LOCAL_H_

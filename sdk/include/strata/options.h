@@ -1,0 +1,98 @@
+// How a client connects, retries and calls. Every field has a default that is safe to keep.
+#ifndef STRATA_OPTIONS_H_
+#define STRATA_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace strata {
+
+// The form of a document's bytes. kAuto: from the file name's ending, else from the content.
+enum class DocumentFormat : std::uint8_t { kAuto, kPlainText, kMarkdown, kHtml, kJats, kJson };
+
+// What happens to a document with more tokens than `max_tokens`.
+enum class Truncation : std::uint8_t { kReject, kKeepHead };
+
+// The parts of a document that can have a vector of their own.
+enum class EmbeddingLevel : std::uint8_t { kDocument, kSection, kSentence, kToken };
+
+// Retried are UNAVAILABLE, and RESOURCE_EXHAUSTED where the service says when to come back
+// (RetryInfo). The wait before attempt n+1 is the larger of the service's wish and
+// initial_backoff · multiplier^(n-1), at most max_backoff, with ±jitter; it never reaches past the
+// call's deadline: when there is no room for another attempt the last error is returned at once.
+struct RetryPolicy {
+  int max_attempts = 5;  // the first one included; 1 = never retry
+  absl::Duration initial_backoff = absl::Milliseconds(100);
+  absl::Duration max_backoff = absl::Seconds(5);
+  double multiplier = 2.0;
+  double jitter = 0.2;  // share of the wait, 0..1
+};
+
+// All fields are PEM text. Empty root certificates = the system's; a client certificate and key
+// turn on mutual TLS.
+struct TlsOptions {
+  std::string root_certificates;
+  std::string client_certificate;
+  std::string client_key;
+  std::string server_name;  // expected in the certificate, if not the endpoint's host
+};
+
+struct ClientOptions {
+  // Total time of a call, every retry included. A call's own `timeout` takes precedence.
+  absl::Duration timeout = absl::Seconds(30);
+  RetryPolicy retry;
+  std::optional<TlsOptions> tls;  // absent = plain text
+  // A document of more than this many bytes, or of unknown size, is sent in pieces of this size.
+  std::int64_t chunk_bytes = 256 * 1024;
+  // A silent connection is probed after this long; InfiniteDuration() = never.
+  absl::Duration keepalive_interval = absl::Seconds(30);
+  absl::Duration keepalive_timeout = absl::Seconds(10);
+  std::string user_agent;                                     // put before "strata-cpp/VERSION"
+  std::vector<std::pair<std::string, std::string>> metadata;  // sent with every call
+};
+
+struct ClassifyOptions {
+  std::string model;            // empty = the first one that is served
+  std::int32_t top_k = 0;       // this many best labels; 0 = all
+  bool explain = false;         // also how much every section and sentence counted
+  std::int64_t max_tokens = 0;  // 0 = no limit of the caller's
+  Truncation truncation = Truncation::kReject;
+  std::optional<absl::Duration> timeout;  // absent = ClientOptions::timeout
+};
+
+struct EmbedOptions {
+  std::string model;
+  std::vector<EmbeddingLevel> levels = {EmbeddingLevel::kDocument};
+  bool normalize = false;  // scale each vector to length 1
+  std::int64_t max_tokens = 0;
+  Truncation truncation = Truncation::kReject;
+  std::optional<absl::Duration> timeout;
+};
+
+struct TokenizeOptions {
+  std::string model;
+  std::optional<absl::Duration> timeout;
+};
+
+struct InspectOptions {
+  std::optional<absl::Duration> timeout;
+};
+
+struct ClassifyManyOptions {
+  ClassifyOptions classify;  // its timeout is not used: see document_timeout
+  int max_in_flight = 64;    // documents sent and not yet answered
+  std::int64_t max_in_flight_bytes = std::int64_t{64} << 20;  // of these; one may exceed it alone
+  // From the moment a document is taken from the source until its answer, every retry included.
+  absl::Duration document_timeout = absl::Minutes(10);
+  // More patient than a single call: a service that restarts should not fail a long job.
+  RetryPolicy retry = {30, absl::Milliseconds(200), absl::Seconds(5), 2.0, 0.2};
+};
+
+}  // namespace strata
+
+#endif  // STRATA_OPTIONS_H_

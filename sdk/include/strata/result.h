@@ -1,0 +1,128 @@
+// What a model answers: plain structs. Byte ranges are half open and count the bytes of the
+// document as it was given.
+#ifndef STRATA_RESULT_H_
+#define STRATA_RESULT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "strata/export.h"
+#include "strata/options.h"
+
+namespace strata {
+
+struct ByteRange {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+
+  std::int64_t size() const { return end - begin; }
+};
+
+enum class NodeKind : std::uint8_t { kDocument, kSection, kHeading, kParagraph, kSentence };
+
+// "document", "section", "heading", "paragraph", "sentence".
+STRATA_API const char* NodeKindName(NodeKind kind);
+// "document", "section", "sentence", "token".
+STRATA_API const char* EmbeddingLevelName(EmbeddingLevel level);
+
+struct LabelScore {
+  std::string label;
+  float probability = 0;  // softmax over all labels
+  float logit = 0;
+};
+
+// How much one section or sentence counted for the best label. The contributions of all sentences
+// (headings are sentences here) add up to the best label's logit less its bias and less the mean
+// over labels; a section's is the sum of its sentences'.
+struct NodeContribution {
+  std::int32_t node = -1;  // in DocumentStructure::nodes of the same document
+  NodeKind kind = NodeKind::kSentence;
+  ByteRange source;
+  std::string text;  // the sentence; a section's heading (may be empty)
+  float weight = 0;  // share of the pooling that went to it; 1 over all sentences
+  float contribution = 0;
+};
+
+struct TokenCounts {
+  std::int64_t num_tokens = 0;      // rows computed, anchors included
+  std::int64_t num_words_seen = 0;  // text tokens of the document
+  std::int64_t num_words_kept =
+      0;                  // of these, computed; fewer only where a limit asked for the cut
+  ByteRange source_kept;  // from the first to the last token kept
+};
+
+// Where the time went, as measured by the service (or the engine in this process).
+struct Timings {
+  absl::Duration prepare, queue, compute, total;
+};
+
+struct ClassifyResult {
+  std::string id;                           // the document's
+  std::string model;                        // that answered
+  std::vector<LabelScore> labels;           // best first
+  std::vector<NodeContribution> sections;   // document order; with `explain` only
+  std::vector<NodeContribution> sentences;  // document order; with `explain` only
+  TokenCounts tokens;
+  Timings timings;
+};
+
+struct Embedding {
+  EmbeddingLevel level = EmbeddingLevel::kDocument;
+  std::int32_t node = -1;
+  ByteRange source;
+  std::vector<float> values;  // [hidden_size]
+};
+
+struct EmbedResult {
+  std::string id;
+  std::string model;
+  std::vector<Embedding> embeddings;  // by level as asked, then document order
+  TokenCounts tokens;
+  Timings timings;
+};
+
+struct Token {
+  std::int32_t id = 0;
+  ByteRange bytes;    // in the text that was given
+  std::string piece;  // the vocabulary's entry
+};
+
+struct TokenizeResult {
+  std::string tokenizer;  // "wordpiece", "bpe", "unigram", "sentencepiece"
+  std::int32_t vocab_size = 0;
+  std::vector<Token> tokens;  // without special tokens
+};
+
+// One node of a document's tree; its children follow it, before its next sibling.
+struct DocumentNode {
+  NodeKind kind = NodeKind::kDocument;
+  std::int32_t parent = -1;  // index; -1 for the document only
+  std::int32_t level = 0;    // edges from the document
+  ByteRange source;
+  std::string text;  // of headings and sentences; others are the sum of their children
+};
+
+struct DocumentStructure {
+  DocumentFormat format = DocumentFormat::kAuto;  // that was found (never kAuto)
+  std::int64_t source_size_bytes = 0;
+  std::vector<DocumentNode> nodes;  // the document is node 0
+};
+
+struct ModelDescription {
+  std::string name;
+  std::string architecture;
+  std::string tokenizer;
+  std::vector<std::string> tasks;   // "classify", "embed"
+  std::vector<std::string> labels;  // by class index
+  std::int64_t num_parameters = 0;
+  std::int64_t weight_bytes = 0;
+  std::int32_t hidden_size = 0;
+  std::int32_t num_layers = 0;
+  std::int32_t vocab_size = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_RESULT_H_

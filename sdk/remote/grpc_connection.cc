@@ -1,0 +1,242 @@
+#include "sdk/remote/grpc_connection.h"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "sdk/client/many_driver.h"
+#include "sdk/remote/bidi_stream.h"
+#include "sdk/remote/call_settings.h"
+#include "sdk/remote/convert.h"
+#include "sdk/remote/stream_transport.h"
+#include "sdk/remote/upload.h"
+#include "strata/client.h"
+
+namespace strata::internal {
+namespace {
+
+class GrpcConnection final : public Connection {
+ public:
+  GrpcConnection(CallSettings settings, std::shared_ptr<Clock> clock)
+      : settings_(std::move(settings)), clock_(std::move(clock)) {}
+
+  absl::StatusOr<ClassifyResult> Classify(const DocumentInput& document,
+                                          const ClassifyOptions& options) override;
+  absl::StatusOr<EmbedResult> Embed(const DocumentInput& document,
+                                    const EmbedOptions& options) override;
+  absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
+                                          const TokenizeOptions& options) override;
+  absl::StatusOr<DocumentStructure> Inspect(const DocumentInput& document,
+                                            const InspectOptions& options) override;
+  absl::StatusOr<std::vector<ModelDescription>> ListModels() override;
+  std::unique_ptr<ClassifyStream> ClassifyMany(DocumentSource source, ClassifyCallback on_result,
+                                               const ClassifyManyOptions& options) override {
+    return std::make_unique<ManyDriver>(
+        std::make_unique<StreamTransport>(settings_, options.classify), std::move(source),
+        std::move(on_result), options, clock_);
+  }
+
+ private:
+  using Stub = v1::StrataService::Stub;
+
+  absl::Time Deadline(const std::optional<absl::Duration>& timeout) const {
+    return clock_->Now() + timeout.value_or(settings_.options.timeout);
+  }
+
+  // One unary method, once.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> CallOnce(grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                                 const Request&, Response*),
+                                    const Request& request, absl::Time deadline) {
+    grpc::ClientContext context;
+    settings_.Apply(deadline, context);
+    Response response;
+    const grpc::Status status = (settings_.stub.get()->*method)(&context, request, &response);
+    if (!status.ok()) return FromGrpc(status);
+    return response;
+  }
+
+  // One unary method until it succeeds, fails for good or runs out of time.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
+                                const Request& request, absl::Time deadline) {
+    return RetryCall<Response>(settings_.options.retry, deadline, *clock_,
+                               [&] { return CallOnce(method, request, deadline); });
+  }
+
+  // One document through a stream of its own, once. `on_response` is given each response until it
+  // says that the answer is complete.
+  template <typename Request, typename Response>
+  absl::Status StreamOnce(void (Stub::async::*method)(grpc::ClientContext*,
+                                                      grpc::ClientBidiReactor<Request, Response>*),
+                          const DocumentInput& document, const std::string& id,
+                          const Request& header, absl::Time deadline,
+                          absl::FunctionRef<bool(Response& response)> on_response);
+
+  // Reads a document for a request in one message, or says that it must be streamed.
+  bool FitsOneMessage(const DocumentInput& document) const {
+    const std::optional<std::int64_t> size = document.size_bytes();
+    return size.has_value() && *size <= settings_.options.chunk_bytes;
+  }
+  static absl::StatusOr<v1::Document> WholeDocument(const DocumentInput& document) {
+    absl::StatusOr<std::string> content = document.ReadAll();
+    if (!content.ok()) return content.status();
+    v1::Document whole;
+    whole.set_id(ToUtf8Tail(document.id(), 200));
+    whole.set_content(*std::move(content));
+    whole.set_format(ToProto(document.format()));
+    whole.set_file_name(ToUtf8Tail(document.file_name(), 128));
+    return whole;
+  }
+
+  const CallSettings settings_;
+  const std::shared_ptr<Clock> clock_;
+};
+
+template <typename Request, typename Response>
+absl::Status GrpcConnection::StreamOnce(
+    void (Stub::async::*method)(grpc::ClientContext*, grpc::ClientBidiReactor<Request, Response>*),
+    const DocumentInput& document, const std::string& id, const Request& header,
+    absl::Time deadline, absl::FunctionRef<bool(Response& response)> on_response) {
+  std::atomic<bool> complete = false;
+  BidiStream<Request, Response> stream(
+      [&](Response& response) {
+        if (!complete && on_response(response)) complete = true;
+      },
+      [](const grpc::Status&) {});
+  settings_.Apply(deadline, stream.context());
+  stream.Begin([&](grpc::ClientContext* context, auto* reactor) {
+    (settings_.stub->async()->*method)(context, reactor);
+  });
+  const absl::Status status = UploadDocument(
+      document, id, header, static_cast<std::size_t>(settings_.options.chunk_bytes),
+      [&] { return complete.load(); }, stream);
+  if (!status.ok()) {
+    stream.Cancel();
+    return status;
+  }
+  stream.HalfClose();
+  const grpc::Status end = stream.Wait();
+  if (complete) return absl::OkStatus();
+  if (!end.ok()) return FromGrpc(end);
+  return absl::UnavailableError("the stream ended before the document was answered");
+}
+
+absl::StatusOr<ClassifyResult> GrpcConnection::Classify(const DocumentInput& document,
+                                                        const ClassifyOptions& options) {
+  const absl::Time deadline = Deadline(options.timeout);
+  if (FitsOneMessage(document)) {
+    v1::ClassifyRequest request;
+    auto whole = WholeDocument(document);
+    if (!whole.ok()) return whole.status();
+    *request.mutable_document() = *std::move(whole);
+    request.set_model(options.model);
+    *request.mutable_options() = ToProto(options);
+    const auto response = Call(&Stub::Classify, request, deadline);
+    if (!response.ok()) return response.status();
+    ClassifyResult result = FromProto(response->result());
+    result.id = document.id();
+    return result;
+  }
+  v1::ClassifyStreamRequest header;
+  FillDocumentHeader(document, "1", *header.mutable_header());
+  header.mutable_header()->set_model(options.model);
+  *header.mutable_header()->mutable_options() = ToProto(options);
+  return RetryCall<ClassifyResult>(
+      settings_.options.retry, deadline, *clock_, [&]() -> absl::StatusOr<ClassifyResult> {
+        absl::StatusOr<ClassifyResult> result = absl::InternalError("no answer");
+        const absl::Status status =
+            StreamOnce<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>(
+                &Stub::async::ClassifyStream, document, "1", header, deadline,
+                [&](v1::ClassifyStreamResponse& response) {
+                  if (response.has_result()) result = FromProto(response.result());
+                  if (response.has_error()) result = FromProto(response.error());
+                  return true;
+                });
+        if (!status.ok()) return status;
+        if (result.ok()) result->id = document.id();
+        return result;
+      });
+}
+
+// Always streamed: the answer may be larger than a message.
+absl::StatusOr<EmbedResult> GrpcConnection::Embed(const DocumentInput& document,
+                                                  const EmbedOptions& options) {
+  const absl::Time deadline = Deadline(options.timeout);
+  v1::EmbedStreamRequest header;
+  FillDocumentHeader(document, "1", *header.mutable_header());
+  header.mutable_header()->set_model(options.model);
+  *header.mutable_header()->mutable_options() = ToProto(options);
+  return RetryCall<EmbedResult>(
+      settings_.options.retry, deadline, *clock_, [&]() -> absl::StatusOr<EmbedResult> {
+        EmbedResult result;
+        result.id = document.id();
+        absl::Status error;
+        const absl::Status status = StreamOnce<v1::EmbedStreamRequest, v1::EmbedStreamResponse>(
+            &Stub::async::EmbedStream, document, "1", header, deadline,
+            [&](v1::EmbedStreamResponse& response) {
+              if (response.has_result()) AppendFromProto(response.result(), result);
+              if (response.has_error()) error = FromProto(response.error());
+              return response.has_error() || !response.more();
+            });
+        if (!status.ok()) return status;
+        if (!error.ok()) return error;
+        return result;
+      });
+}
+
+absl::StatusOr<TokenizeResult> GrpcConnection::Tokenize(const std::string& text,
+                                                        const TokenizeOptions& options) {
+  v1::TokenizeRequest request;
+  request.set_model(options.model);
+  request.set_text(text);
+  request.set_include_pieces(true);
+  const auto response = Call(&Stub::Tokenize, request, Deadline(options.timeout));
+  if (!response.ok()) return response.status();
+  return FromProto(*response);
+}
+
+absl::StatusOr<DocumentStructure> GrpcConnection::Inspect(const DocumentInput& document,
+                                                          const InspectOptions& options) {
+  v1::InspectDocumentRequest request;
+  auto whole = WholeDocument(document);
+  if (!whole.ok()) return whole.status();
+  *request.mutable_document() = *std::move(whole);
+  request.set_include_text(true);
+  const auto response = Call(&Stub::InspectDocument, request, Deadline(options.timeout));
+  if (!response.ok()) return response.status();
+  return FromProto(*response);
+}
+
+absl::StatusOr<std::vector<ModelDescription>> GrpcConnection::ListModels() {
+  const absl::Time deadline = Deadline(std::nullopt);
+  std::vector<ModelDescription> models;
+  v1::ListModelsRequest request;
+  do {
+    const auto response = Call(&Stub::ListModels, request, deadline);
+    if (!response.ok()) return response.status();
+    for (const v1::Model& model : response->models()) models.push_back(FromProto(model));
+    request.set_page_token(response->next_page_token());
+  } while (!request.page_token().empty());
+  return models;
+}
+
+}  // namespace
+
+std::shared_ptr<Connection> MakeGrpcConnection(std::shared_ptr<grpc::Channel> channel,
+                                               const ClientOptions& options,
+                                               std::shared_ptr<Clock> clock) {
+  CallSettings settings;
+  settings.stub = v1::StrataService::NewStub(std::move(channel));
+  settings.options = options;
+  // The service takes messages of 16 MiB at least; smaller than 1 KiB would be all overhead.
+  settings.options.chunk_bytes =
+      std::clamp(options.chunk_bytes, std::int64_t{1024}, std::int64_t{4} << 20);
+  return std::make_shared<GrpcConnection>(std::move(settings), std::move(clock));
+}
+
+}  // namespace strata::internal

@@ -1,0 +1,127 @@
+// The remote client against the real service over loopback, with a model without weights.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "services/grpc/server.h"
+#include "services/runtime/runtime.h"
+#include "services/runtime/testing/null_engine.h"
+#include "strata/client.h"
+#include "strata/error.h"
+
+namespace strata {
+namespace {
+
+class ServiceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    runtime::RuntimeOptions options;
+    options.prepare_threads = 2;
+    auto runtime = runtime::Runtime::CreateWithEngines(
+        options, {{"null", runtime::testing::MakeNullEngine()}});
+    ASSERT_TRUE(runtime.ok()) << runtime.status();
+    runtime_ = *std::move(runtime);
+    service::ServerOptions server;
+    server.listen_address = "127.0.0.1:0";
+    auto started = service::Server::Start(server, runtime_.get());
+    ASSERT_TRUE(started.ok()) << started.status();
+    server_ = *std::move(started);
+  }
+  void TearDown() override {
+    server_.reset();
+    runtime_.reset();
+  }
+  Client Connect(const ClientOptions& options = {}) {
+    return *Client::Connect(server_->address(), options);
+  }
+
+  std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<service::Server> server_;
+};
+
+TEST_F(ServiceTest, AnswersAreTheSameInOneMessageAndInChunks) {
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += "Sentence number " + std::to_string(i) + " stands here. ";
+  ClientOptions chunked;
+  chunked.chunk_bytes = 1024;
+  ClientOptions whole;
+  whole.chunk_bytes = 1 << 20;
+  ClassifyOptions options;
+  options.explain = true;
+  const auto document = DocumentInput::FromBytes(text, DocumentFormat::kPlainText).set_id("a");
+  const auto one = Connect(whole).Classify(document, options);
+  const auto two = Connect(chunked).Classify(document, options);
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_EQ(one->labels[0].label, two->labels[0].label);
+  EXPECT_EQ(one->labels[0].logit, two->labels[0].logit);
+  EXPECT_EQ(one->tokens.num_tokens, two->tokens.num_tokens);
+  EXPECT_EQ(one->sentences.size(), two->sentences.size());
+  EXPECT_EQ(one->model, "null");
+}
+
+TEST_F(ServiceTest, EmbedInspectTokenizeAndModels) {
+  const Client client = Connect();
+  EmbedOptions options;
+  options.levels = {EmbeddingLevel::kDocument, EmbeddingLevel::kSentence};
+  const auto document =
+      DocumentInput::FromBytes("# Title\n\nOne. Two words.\n", DocumentFormat::kMarkdown);
+  const auto embedded = client.Embed(document, options);
+  ASSERT_TRUE(embedded.ok()) << embedded.status();
+  EXPECT_GE(embedded->embeddings.size(), 2);
+  const auto structure = client.Inspect(document);
+  ASSERT_TRUE(structure.ok()) << structure.status();
+  EXPECT_EQ(structure->format, DocumentFormat::kMarkdown);
+  bool found = false;
+  for (const DocumentNode& node : structure->nodes) {
+    found |= node.kind == NodeKind::kHeading && node.text == "Title";
+  }
+  EXPECT_TRUE(found);
+  const auto models = client.ListModels();
+  ASSERT_TRUE(models.ok()) << models.status();
+  ASSERT_EQ(models->size(), 1);
+  EXPECT_EQ((*models)[0].name, "null");
+}
+
+TEST_F(ServiceTest, ErrorsKeepTheirReason) {
+  const Client client = Connect();
+  ClassifyOptions options;
+  options.model = "other";
+  const auto unknown = client.Classify(DocumentInput::FromBytes("x"), options);
+  EXPECT_TRUE(absl::IsNotFound(unknown.status())) << unknown.status();
+  EXPECT_EQ(ErrorReason(unknown.status()), "MODEL_NOT_FOUND");
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      client.Classify(DocumentInput::FromBytes(std::string("a\0\xff", 3))).status()));
+}
+
+TEST_F(ServiceTest, ManyAreAnsweredOnceEach) {
+  constexpr int kDocuments = 500;
+  std::atomic<int> sent = 0;
+  std::map<std::string, absl::StatusCode> answers;
+  auto stream = Connect().ClassifyMany(
+      [&]() -> std::optional<DocumentInput> {
+        if (sent == kDocuments) return std::nullopt;
+        const int i = sent++;
+        return DocumentInput::FromBytes(i % 50 == 7 ? std::string("\xff")
+                                                    : std::string(i * 20 + 1, 'x'))
+            .set_id(std::to_string(i));
+      },
+      [&](const std::string& id, absl::StatusOr<ClassifyResult> result) {
+        EXPECT_EQ(answers.count(id), 0) << id;
+        answers[id] = result.status().code();
+      });
+  EXPECT_TRUE(stream->Wait().ok());
+  ASSERT_EQ(answers.size(), kDocuments);
+  for (const auto& [id, code] : answers) {
+    EXPECT_EQ(code,
+              std::stoi(id) % 50 == 7 ? absl::StatusCode::kInvalidArgument : absl::StatusCode::kOk)
+        << id;
+  }
+}
+
+}  // namespace
+}  // namespace strata
