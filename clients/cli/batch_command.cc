@@ -1,0 +1,290 @@
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "clients/cli/batch_input.h"
+#include "clients/cli/batch_output.h"
+#include "clients/cli/command.h"
+#include "clients/cli/document_argument.h"
+#include "clients/cli/json_output.h"
+#include "clients/cli/model_choice.h"
+#include "clients/cli/progress.h"
+#include "clients/cli/terminal.h"
+
+namespace strata::cli {
+namespace {
+
+struct BatchArguments {
+  std::string in;
+  std::string out;
+  ModelChoice model;
+  FormatChoice format;
+  int top_k = 3;
+  bool explain = false;
+  std::int64_t max_tokens = 0;
+  bool truncate = false;
+  int in_flight = 64;
+  bool quiet = false;
+  bool json = false;
+};
+
+std::atomic<bool> interrupted = false;
+
+// One run. Take is called on the stream's sending thread, Answer on its delivering one.
+class BatchRun {
+ public:
+  BatchRun(const BatchArguments& arguments, std::unique_ptr<BatchInput> input, BatchOutput& output,
+           const BatchCounts& counts)
+      : input_(std::move(input)), output_(output), line_(arguments.quiet), start_(absl::Now()) {
+    state_.done_before = output.num_done();
+    state_.total = output.num_done() + counts.num_items;
+    state_.bytes_total = counts.num_bytes;
+  }
+
+  // The next document that no earlier run answered. Its id is replaced by a ticket, because ids may
+  // repeat in JSON Lines.
+  std::optional<DocumentInput> Take() {
+    BatchItem item;
+    while (!interrupted && !stopped()) {
+      const absl::StatusOr<bool> more = input_->Next(item);
+      if (!more.ok()) Stop(more.status());
+      if (!more.ok() || !*more) return std::nullopt;
+      if (output_.IsDone(BatchOutput::KeyOf(item.id, item.line))) continue;
+      const std::int64_t num_bytes = item.document.size_bytes().value_or(0);
+      if (!item.error.ok()) {
+        Write({item.id, item.line, num_bytes}, ErrorToJson(item.id, item.error), false);
+        continue;
+      }
+      std::lock_guard<std::mutex> lock(mutex_);
+      const std::string ticket = absl::StrCat(next_ticket_++, ":", item.id);
+      pending_[ticket] = {item.id, item.line, num_bytes};
+      return item.document.set_id(ticket);
+    }
+    return std::nullopt;
+  }
+
+  void Answer(const std::string& ticket, absl::StatusOr<ClassifyResult> result) {
+    Pending item;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      const auto found = pending_.find(ticket);
+      item = std::move(found->second);
+      pending_.erase(found);
+    }
+    if (absl::IsUnavailable(result.status()) || absl::IsCancelled(result.status()) ||
+        absl::IsDeadlineExceeded(result.status())) {
+      // Nothing is wrong with the document: it stays open for the next run.
+      if (!absl::IsCancelled(result.status())) Stop(result.status());
+      return;
+    }
+    if (result.ok()) {
+      result->id = item.id;
+      model_ = result->model;
+      Write(item, ToJson(*result), true);
+    } else {
+      Write(item, ErrorToJson(item.id, result.status()), false);
+    }
+  }
+
+  bool stopped() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return !error_.ok();
+  }
+  // After the stream has ended.
+  absl::Status Finish() {
+    line_.Show(state_, /*last=*/true);
+    const absl::Status synced = output_.Sync();
+    return error_.ok() ? synced : error_;
+  }
+  const ProgressState& state() const { return state_; }
+  const std::string& model() const { return model_; }
+
+ private:
+  struct Pending {
+    std::string id;
+    std::int64_t line = 0;
+    std::int64_t num_bytes = 0;
+  };
+
+  void Stop(const absl::Status& error) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (error_.ok()) error_ = error;
+  }
+
+  void Write(const Pending& item, Json json, bool ok) {
+    if (item.line > 0) json["line"] = item.line;
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!output_error_.ok()) return;  // nothing may follow a line that may be torn
+    output_error_ = output_.Append(Dump(json));
+    if (!output_error_.ok()) {
+      error_ = output_error_;
+      return;
+    }
+    ++state_.done;
+    if (!ok) ++state_.failed;
+    state_.bytes_done += item.num_bytes;
+    state_.seconds = absl::ToDoubleSeconds(absl::Now() - start_);
+    line_.Show(state_);
+  }
+
+  const std::unique_ptr<BatchInput> input_;
+  BatchOutput& output_;
+  ProgressLine line_;
+  const absl::Time start_;
+
+  std::mutex mutex_;
+  std::map<std::string, Pending> pending_;  // by ticket
+  std::int64_t next_ticket_ = 1;
+  ProgressState state_;
+  std::string model_;
+  absl::Status error_;         // why the run ends early
+  absl::Status output_error_;  // of these, one of OUT
+};
+
+int Report(const BatchArguments& arguments, const BatchRun& run, std::int64_t failed_before,
+           const absl::Status& error) {
+  const ProgressState& state = run.state();
+  const std::int64_t failed = state.failed + failed_before;
+  const std::int64_t left = state.total - state.done_before - state.done;
+  if (arguments.json) {
+    PrintLine({{"out", arguments.out},
+               {"model", run.model()},
+               {"total", state.total},
+               {"done", state.done_before + state.done},
+               {"done_before", state.done_before},
+               {"failed", failed},
+               {"seconds", state.seconds},
+               {"documents_per_second", state.seconds > 0 ? state.done / state.seconds : 0.0},
+               {"bytes_per_second", state.seconds > 0 ? state.bytes_done / state.seconds : 0.0}});
+  }
+  if (!error.ok()) {
+    Fail("batch",
+         absl::Status(error.code(), absl::StrCat(error.message(), "; ", FormatCount(left),
+                                                 " documents are left, the same command goes on")));
+    return kExitError;
+  }
+  if (left > 0) {
+    std::fprintf(stderr, "strata batch: stopped; %s documents are left, the same command goes on\n",
+                 FormatCount(left).c_str());
+    return kExitError;
+  }
+  if (failed > 0) {
+    std::fprintf(stderr, "strata batch: %s of %s documents failed; their lines in %s say why\n",
+                 FormatCount(failed).c_str(), FormatCount(state.total).c_str(),
+                 arguments.out.c_str());
+    return kExitError;
+  }
+  return kExitOk;
+}
+
+int Batch(const BatchArguments& arguments) {
+  const auto format = arguments.format.Get();
+  if (!format.ok()) return Fail("batch", format.status());
+  auto input = BatchInput::Open(arguments.in, *format);
+  if (!input.ok()) return Fail("batch", input.status());
+  const auto client = arguments.model.Connect();
+  if (!client.ok()) return Fail("batch", client.status());
+  // A service that is not there, or a model that it has not, is said before anything is written.
+  const auto models = client->ListModels();
+  if (!models.ok()) return Fail("batch", models.status());
+  const std::string wanted = arguments.model.model_name();
+  if (!wanted.empty() && std::none_of(models->begin(), models->end(),
+                                      [&](const auto& model) { return model.name == wanted; })) {
+    return Fail("batch", absl::NotFoundError(absl::StrCat("no model is named '", wanted, "'")));
+  }
+  const auto output = BatchOutput::Open(arguments.out);
+  if (!output.ok()) return Fail("batch", output.status());
+  if ((*output)->num_done() > 0 && !arguments.quiet) {
+    std::fprintf(stderr, "strata batch: %s has %s results already; going on behind them\n",
+                 arguments.out.c_str(), FormatCount((*output)->num_done()).c_str());
+  }
+  const auto counts = BatchInput::Count(arguments.in, *format, [&](const BatchItem& item) {
+    return !(*output)->IsDone(BatchOutput::KeyOf(item.id, item.line));
+  });
+  if (!counts.ok()) return Fail("batch", counts.status());
+
+  // A first Ctrl-C ends the run in order, a second one at once.
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+
+  ClassifyManyOptions options;
+  options.classify.model = wanted;
+  options.classify.top_k = arguments.top_k;
+  options.classify.explain = arguments.explain;
+  options.classify.max_tokens = arguments.max_tokens;
+  options.classify.truncation = arguments.truncate ? Truncation::kKeepHead : Truncation::kReject;
+  options.max_in_flight = arguments.in_flight;
+  if (const auto timeout = arguments.model.timeout(); timeout.has_value()) {
+    options.document_timeout = *timeout;
+  } else if (!arguments.model.remote()) {
+    options.document_timeout = absl::InfiniteDuration();
+  }
+  BatchRun run(arguments, *std::move(input), **output, *counts);
+  client
+      ->ClassifyMany([&] { return run.Take(); },
+                     [&](const std::string& ticket, absl::StatusOr<ClassifyResult> result) {
+                       run.Answer(ticket, std::move(result));
+                     },
+                     options)
+      ->Wait()
+      .IgnoreError();  // never cancelled: Take ends it
+  const absl::Status error = run.Finish();
+  return Report(arguments, run, (*output)->num_failed(), error);
+}
+
+}  // namespace
+
+void AddBatchCommand(CLI::App& app, Invocation& invocation) {
+  auto arguments = std::make_shared<BatchArguments>();
+  CLI::App& command = *app.add_subcommand(
+      "batch", "Classifies many documents into a JSON Lines file; started again, it goes on");
+  command
+      .add_option("IN", arguments->in,
+                  "A folder, a file with a path on each line, or JSON Lines (also .gz)")
+      ->required();
+  command.add_option("OUT", arguments->out, "JSON Lines: one result or error a document")
+      ->required();
+  arguments->model.AddFlags(command);
+  arguments->format.AddFlag(command);
+  command.add_option("--top-k", arguments->top_k, "Best labels to write; 0 = all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("N");
+  command.add_flag("--explain", arguments->explain,
+                   "Also write how much each section and sentence counted");
+  command.add_option("--max-tokens", arguments->max_tokens, "Refuse a longer document")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  command.add_flag("--truncate", arguments->truncate, "Read the head of a longer one instead");
+  command.add_option("--in-flight", arguments->in_flight, "Documents on their way at once")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->type_name("N");
+  command.add_flag("--quiet", arguments->quiet, "No progress");
+  command.add_flag("--json", arguments->json, "A summary as one JSON object on stdout");
+  command.footer(
+      "Results come in the order in which they are done; each line has the \"id\" (the path, or "
+      "the\n"
+      "\"id\" of the line) and a \"status\". A batch that was stopped or killed goes on where it "
+      "was\n"
+      "when the same command is started again.\n"
+      "Examples:\n"
+      "  strata batch papers/ results.jsonl\n"
+      "  strata batch --server localhost:50051 corpus.jsonl.gz results.jsonl");
+  command.callback(
+      [arguments, &invocation] { invocation.run = [arguments] { return Batch(*arguments); }; });
+}
+
+}  // namespace strata::cli

@@ -1,0 +1,27 @@
+// A document named on the command line: a file, or "-" for the standard input.
+#ifndef STRATA_CLIENTS_CLI_DOCUMENT_ARGUMENT_H_
+#define STRATA_CLIENTS_CLI_DOCUMENT_ARGUMENT_H_
+
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "strata/document.h"
+
+namespace strata::cli {
+
+// The flag --format.
+class FormatChoice {
+ public:
+  void AddFlag(CLI::App& command);
+  absl::StatusOr<DocumentFormat> Get() const;
+
+ private:
+  std::string name_ = "auto";
+};
+
+DocumentInput OpenArgument(const std::string& argument, DocumentFormat format);
+
+}  // namespace strata::cli
+
+#endif  // STRATA_CLIENTS_CLI_DOCUMENT_ARGUMENT_H_

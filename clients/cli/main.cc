@@ -1,0 +1,43 @@
+// strata: the command line on the public SDK.
+#include <csignal>
+#include <string>
+
+#include "clients/cli/command.h"
+#include "strata/export.h"
+
+namespace strata::cli {
+
+int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_DFL);  // `strata ... | head` ends quietly
+  CLI::App app("Classifies, embeds and inspects whole documents with hierarchical models.",
+               "strata");
+  app.set_version_flag("--version", std::string("strata ") + Version());
+  app.require_subcommand(1);
+  app.footer(
+      "Start with:\n"
+      "  strata classify notes.md            the class, and the parts that counted most\n"
+      "  strata inspect notes.md             the structure that was found\n"
+      "  strata COMMAND --help               more about one command\n"
+      "Without --model or --server the model that comes with Strata is used.\n"
+      "Exit codes: 0 all went well, 1 something failed (see stderr), 2 wrong command line.");
+  Invocation invocation;
+  AddClassifyCommand(app, invocation);
+  AddBatchCommand(app, invocation);
+  AddEmbedCommand(app, invocation);
+  AddInspectCommand(app, invocation);
+  AddTokenizeCommand(app, invocation);
+  AddEvalCommand(app, invocation);
+  AddServeCommand(app, invocation);
+  AddTrainCommand(app, invocation);
+  AddVerifyCommand(app, invocation);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return invocation.run();
+}
+
+}  // namespace strata::cli
+
+int main(int argc, char** argv) { return strata::cli::Main(argc, argv); }

@@ -1,0 +1,87 @@
+#include "clients/cli/model_choice.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "strata/embedded.h"
+
+namespace strata::cli {
+namespace {
+
+constexpr char kDefaultModel[] = "openstax-subjects";
+
+}  // namespace
+
+std::string ProgramFolder() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::string(".") : program.parent_path().string();
+}
+
+absl::StatusOr<std::string> DefaultModelFolder() {
+  const char* override_folder = std::getenv("STRATA_ZOO");
+  const std::filesystem::path zoo =
+      override_folder != nullptr && *override_folder != '\0'
+          ? std::filesystem::path(override_folder)
+          : std::filesystem::path(ProgramFolder()) / ".." / "share" / "strata" / "zoo";
+  const std::filesystem::path folder = (zoo / kDefaultModel).lexically_normal();
+  std::error_code error;
+  if (!std::filesystem::exists(folder / "config.json", error)) {
+    return absl::NotFoundError(absl::StrCat(
+        "no model was named, and the one that comes with Strata is not at ", folder.string(),
+        "; give --model FOLDER or --server HOST:PORT, or set "
+        "STRATA_ZOO to the folder that holds ",
+        kDefaultModel));
+  }
+  return folder.string();
+}
+
+void ModelChoice::AddFlags(CLI::App& command) {
+  command
+      .add_option("--model", model_,
+                  "Model folder; with --server, the name of a model that is served there")
+      ->type_name("FOLDER");
+  command.add_option("--server", server_, "A running `strata serve`, instead of this process")
+      ->type_name("HOST:PORT");
+  command.add_option("--threads", threads_, "Threads to compute with (default: all cores)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  command
+      .add_option("--timeout", timeout_s_,
+                  "Seconds for one document, retries included (default: 30 with --server, else "
+                  "no limit)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("S");
+}
+
+absl::StatusOr<Client> ModelChoice::Connect() const {
+  if (!server_.empty()) {
+    ClientOptions options;
+    options.user_agent = "strata-cli";
+    return Client::Connect(server_, options);
+  }
+  EmbeddedOptions options;
+  options.compute_threads = threads_;
+  std::string folder = model_;
+  if (folder.empty()) {
+    auto found = DefaultModelFolder();
+    if (!found.ok()) return found.status();
+    folder = *std::move(found);
+    std::fprintf(stderr, "model: %s (comes with Strata; --model or --server for another)\n",
+                 folder.c_str());
+  }
+  std::filesystem::path path = std::filesystem::path(folder).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  options.models = {{path.filename().string(), folder}};
+  return MakeEmbeddedClient(options);
+}
+
+std::optional<absl::Duration> ModelChoice::timeout() const {
+  if (timeout_s_ > 0) return absl::Seconds(timeout_s_);
+  return std::nullopt;
+}
+
+}  // namespace strata::cli

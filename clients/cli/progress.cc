@@ -1,0 +1,78 @@
+#include "clients/cli/progress.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "clients/cli/terminal.h"
+
+namespace strata::cli {
+namespace {
+
+constexpr int kBarWidth = 24;
+
+double ShareDone(const ProgressState& state) {
+  return state.total == 0 ? 1.0 : static_cast<double>(state.done_before + state.done) / state.total;
+}
+
+}  // namespace
+
+std::string ProgressText(const ProgressState& state) {
+  std::string text = absl::StrFormat("%s/%s docs", FormatCount(state.done_before + state.done),
+                                     FormatCount(state.total));
+  if (state.done > 0 && state.seconds > 0) {
+    absl::StrAppendFormat(&text, "  %.1f docs/s  %.2f MB/s", state.done / state.seconds,
+                          state.bytes_done / state.seconds / 1e6);
+    const std::int64_t left = state.total - state.done_before - state.done;
+    if (left > 0) {
+      const double share_left =
+          state.bytes_total > 0 && state.bytes_done > 0
+              ? static_cast<double>(state.bytes_total - state.bytes_done) / state.bytes_done
+              : static_cast<double>(left) / state.done;
+      absl::StrAppend(&text, "  ", FormatSeconds(share_left * state.seconds), " left");
+    } else {
+      absl::StrAppend(&text, "  in ", FormatSeconds(state.seconds));
+    }
+  }
+  if (state.failed > 0) absl::StrAppend(&text, "  ", FormatCount(state.failed), " failed");
+  return text;
+}
+
+ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+ProgressLine::~ProgressLine() {
+  if (drawn_) std::fputc('\n', stderr);
+}
+
+void ProgressLine::Show(double share, const std::string& text, bool last) {
+  if (quiet_) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  const absl::Time now = absl::Now();
+  // The first plain line comes after the first interval, too: short runs stay quiet until the end.
+  if (shown_ == absl::InfinitePast() && !terminal_) shown_ = now;
+  const absl::Duration interval = terminal_ ? absl::Milliseconds(100) : absl::Seconds(5);
+  if (!last && now - shown_ < interval) return;
+  shown_ = now;
+  if (terminal_) {
+    std::fprintf(stderr, "\r\033[K[%s] %s", Bar(share, kBarWidth).c_str(), text.c_str());
+    drawn_ = true;
+  } else {
+    std::fprintf(stderr, "%3.0f%%  %s\n", share * 100, text.c_str());
+  }
+  std::fflush(stderr);
+}
+
+void ProgressLine::Show(const ProgressState& state, bool last) {
+  Show(ShareDone(state), ProgressText(state), last);
+}
+
+void ProgressLine::Clear() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (drawn_) std::fputs("\r\033[K", stderr);
+  drawn_ = false;
+}
+
+}  // namespace strata::cli

@@ -1,0 +1,57 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "clients/cli/command.h"
+#include "clients/cli/model_choice.h"
+
+namespace strata::cli {
+namespace {
+
+bool Names(const std::string& argument, const std::string& flag) {
+  return argument == flag || argument.rfind(flag + "=", 0) == 0;
+}
+
+// Becomes strata-server, which stands beside this program.
+int Serve(std::vector<std::string> arguments) {
+  const std::string program = ProgramFolder() + "/strata-server";
+  const bool needs_model =
+      std::none_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
+        return Names(argument, "--model") || argument == "--help" || argument == "-h";
+      });
+  if (needs_model) {
+    auto folder = DefaultModelFolder();
+    if (!folder.ok()) return Fail("serve", folder.status());
+    std::fprintf(stderr, "model: %s (comes with Strata; --model for another)\n", folder->c_str());
+    arguments.push_back("--model");
+    arguments.push_back(*std::move(folder));
+  }
+  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
+  for (std::string& argument : arguments) {
+    // It has one way of writing only, and nothing else to say on stdout.
+    if (argument != "--json") argv.push_back(argument.data());
+  }
+  argv.push_back(nullptr);
+  ::execv(program.c_str(), argv.data());
+  return Fail("serve", absl::NotFoundError(absl::StrCat(program, ": ", std::strerror(errno))));
+}
+
+}  // namespace
+
+void AddServeCommand(CLI::App& app, Invocation& invocation) {
+  CLI::App& command = *app.add_subcommand(
+      "serve", "Serves models over gRPC; `strata serve --help` lists the flags of the server");
+  command.set_help_flag();  // the server's own help is shown
+  command.prefix_command();
+  command.callback([&command, &invocation] {
+    invocation.run = [arguments = command.remaining()] { return Serve(arguments); };
+  });
+}
+
+}  // namespace strata::cli
