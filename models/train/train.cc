@@ -147,7 +147,7 @@ absl::Status Trainer::ReadData() {
   fingerprint_ = *fingerprint;
   if (absl::Status status = CheckFolder(); !status.ok()) return status;
   Report("reading");
-  auto train = ReadLabelledTrees(options_.train_path, nullptr);
+  auto train = ReadLabelledTrees(options_.train_path);
   if (!train.ok()) return train.status();
   train_trees_ = *std::move(train);
   labels_ = LabelsOf(train_trees_);
@@ -156,7 +156,7 @@ absl::Status Trainer::ReadData() {
                                                    " label(s); a classifier needs at least 2"));
   }
   if (!options_.held_out_path.empty()) {
-    auto held_out = ReadLabelledTrees(options_.held_out_path, nullptr);
+    auto held_out = ReadLabelledTrees(options_.held_out_path);
     if (!held_out.ok()) return held_out.status();
     held_out_trees_ = *std::move(held_out);
     if (held_out_trees_.empty()) {

@@ -15,8 +15,7 @@ double Uniform(std::mt19937_64& random) { return static_cast<double>(random() >>
 
 }  // namespace
 
-absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(
-    const std::string& path, const std::function<void(int64_t documents)>& progress) {
+absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& path) {
   auto reader = JsonLinesReader::Open(path);
   if (!reader.ok()) return reader.status();
   std::vector<LabelledTree> documents;
@@ -35,7 +34,6 @@ absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(
                           absl::StrCat(path, ":", line.line_number, ": ", tree.status().message()));
     }
     documents.push_back({*std::move(tree), line.label});
-    if (progress) progress(static_cast<int64_t>(documents.size()));
   }
   return documents;
 }

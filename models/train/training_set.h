@@ -3,7 +3,6 @@
 #define STRATA_MODELS_TRAIN_TRAINING_SET_H_
 
 #include <cstdint>
-#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -21,8 +20,7 @@ struct LabelledTree {
 };
 
 // All labelled documents of a JSON Lines file. INVALID_ARGUMENT names file and line.
-absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(
-    const std::string& path, const std::function<void(int64_t documents)>& progress);
+absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& path);
 
 struct TrainingDocument {
   std::vector<HdtSection> sections;  // token ids only
