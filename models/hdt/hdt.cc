@@ -72,13 +72,14 @@ absl::StatusOr<at::Tensor> Hdt::Forward(const PackedBatch& batch,
   }
   at::Tensor hidden =
       Embed(IdTensor(batch.token_ids), PositionTensor(batch.positions), options.dropout);
+  TransformerLayerSpec spec = HdtLayerSpec(config_);
+  spec.dropout = spec.inner_dropout = options.dropout;
   for (size_t n = 0; n < weights_.layers.size(); ++n) {
     if (options.cancelled && options.cancelled()) {
       return absl::CancelledError(absl::StrCat("stopped before layer ", n));
     }
-    const HdtLayerWeights& layer = weights_.layers[n];
-    const at::Tensor qkv =
-        at::linear(RmsNorm(hidden, layer.attention_norm, config_.layer_norm_epsilon), layer.qkv);
+    const TransformerLayer& layer = weights_.layers[n];
+    const at::Tensor qkv = ProjectQkv(spec, layer, hidden);
     if (options.probabilities != nullptr && options.probabilities->contains(static_cast<int>(n))) {
       auto probabilities = Probabilities(qkv, batch);
       if (!probabilities.ok()) return probabilities.status();
@@ -86,8 +87,7 @@ absl::StatusOr<at::Tensor> Hdt::Forward(const PackedBatch& batch,
     }
     const at::Tensor attended =
         config_.is_hierarchical ? TreeAttention(qkv, batch) : FlatAttention(qkv, batch);
-    hidden = hidden + Dropout(at::linear(attended, layer.o), options.dropout);
-    hidden = hidden + FeedForward(layer, hidden, options.dropout);
+    hidden = FinishLayer(spec, layer, hidden, attended);
   }
   return Dropout(RmsNorm(hidden, weights_.final_layer_norm, config_.layer_norm_epsilon),
                  options.dropout);
@@ -100,19 +100,6 @@ at::Tensor Hdt::Embed(const at::Tensor& token_ids, const at::Tensor& positions,
   return Dropout(RmsNorm(tokens + weights_.scale_factor * places, weights_.emb_norm,
                          config_.layer_norm_epsilon),
                  dropout);
-}
-
-at::Tensor Hdt::FeedForward(const HdtLayerWeights& layer, const at::Tensor& hidden,
-                            double dropout) const {
-  at::Tensor inner =
-      at::linear(RmsNorm(hidden, layer.feed_forward_norm, config_.layer_norm_epsilon), layer.wi);
-  if (config_.is_gated) {
-    const std::vector<at::Tensor> halves = inner.chunk(2, -1);
-    inner = Activate(halves[0], config_.activation) * halves[1];
-  } else {
-    inner = Activate(inner, config_.activation);
-  }
-  return Dropout(at::linear(Dropout(inner, dropout), layer.wo), dropout);
 }
 
 at::Tensor Hdt::TreeAttention(const at::Tensor& qkv, const PackedBatch& batch) const {
@@ -161,8 +148,9 @@ absl::StatusOr<at::Tensor> Hdt::Probabilities(const at::Tensor& qkv,
 at::Tensor Hdt::PaddingState() const {
   at::Tensor hidden = Embed(at::full({1}, config_.pad_token_id, at::kInt),
                             at::zeros({1, 3}, at::kInt), /*dropout=*/0);
-  for (const HdtLayerWeights& layer : weights_.layers) {
-    hidden = hidden + FeedForward(layer, hidden, /*dropout=*/0);
+  const at::Tensor no_context = at::zeros({1, config_.inner_size()});
+  for (const TransformerLayer& layer : weights_.layers) {
+    hidden = FinishLayer(HdtLayerSpec(config_), layer, hidden, no_context);
   }
   return RmsNorm(hidden, weights_.final_layer_norm, config_.layer_norm_epsilon)[0];
 }

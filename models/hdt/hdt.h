@@ -64,8 +64,6 @@ class Hdt {
 
  private:
   at::Tensor Embed(const at::Tensor& token_ids, const at::Tensor& positions, double dropout) const;
-  at::Tensor FeedForward(const HdtLayerWeights& layer, const at::Tensor& hidden,
-                         double dropout) const;
   at::Tensor TreeAttention(const at::Tensor& qkv, const PackedBatch& batch) const;
   at::Tensor FlatAttention(const at::Tensor& qkv, const PackedBatch& batch) const;
   absl::StatusOr<at::Tensor> Probabilities(const at::Tensor& qkv, const PackedBatch& batch) const;

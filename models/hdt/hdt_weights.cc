@@ -7,6 +7,16 @@
 
 namespace strata::models {
 
+TransformerLayerSpec HdtLayerSpec(const HdtConfig& config) {
+  TransformerLayerSpec spec;
+  spec.norm_place = NormPlace::kBefore;
+  spec.norm = NormKind::kRmsNorm;
+  spec.epsilon = config.layer_norm_epsilon;
+  spec.activation = config.activation;
+  spec.is_gated = config.is_gated;
+  return spec;
+}
+
 HdtWeights InitialHdtWeights(const HdtConfig& config) {
   const int64_t d = config.d_model, i = config.inner_size(), f = config.d_ff;
   const auto matrix = [](at::IntArrayRef shape) { return at::normal(0.0, 0.02, shape); };
@@ -15,13 +25,9 @@ HdtWeights InitialHdtWeights(const HdtConfig& config) {
   weights.scale_factor = at::full({1}, 1.0 / std::sqrt(static_cast<double>(d)));
   weights.emb_norm = at::ones({d});
   for (int32_t n = 0; n < config.num_layers; ++n) {
-    HdtLayerWeights& layer = weights.layers.emplace_back();
-    layer.attention_norm = at::ones({d});
-    layer.qkv = matrix({3 * i, d});
-    layer.o = matrix({d, i});
-    layer.feed_forward_norm = at::ones({d});
-    layer.wi = matrix({config.is_gated ? 2 * f : f, d});
-    layer.wo = matrix({d, f});
+    weights.layers.push_back(InitialTransformerLayer(
+        HdtLayerSpec(config),
+        {.hidden = d, .attention = i, .feed_forward = f, .has_biases = false}));
   }
   weights.final_layer_norm = at::ones({d});
   weights.relative_attention_bias =
@@ -50,22 +56,22 @@ std::vector<WeightEntry> HdtWeightTable(const HdtConfig& config, const HdtHeads&
   add("encoder.embed_positions.scale_factor", weights.scale_factor, {1});
   add("encoder.emb_norm.weight", weights.emb_norm, {d});
   for (size_t n = 0; n < weights.layers.size(); ++n) {
-    HdtLayerWeights& layer = weights.layers[n];
+    TransformerLayer& layer = weights.layers[n];
     const std::string attention = absl::StrCat("encoder.block.", n, ".layer.0.");
-    add(attention + "SelfAttention.q.weight", layer.qkv, {i, d}, 0);
-    add(attention + "SelfAttention.k.weight", layer.qkv, {i, d}, i);
-    add(attention + "SelfAttention.v.weight", layer.qkv, {i, d}, 2 * i);
-    add(attention + "SelfAttention.o.weight", layer.o, {d, i});
-    add(attention + "layer_norm.weight", layer.attention_norm, {d});
+    add(attention + "SelfAttention.q.weight", layer.qkv.weight, {i, d}, 0);
+    add(attention + "SelfAttention.k.weight", layer.qkv.weight, {i, d}, i);
+    add(attention + "SelfAttention.v.weight", layer.qkv.weight, {i, d}, 2 * i);
+    add(attention + "SelfAttention.o.weight", layer.attention_out.weight, {d, i});
+    add(attention + "layer_norm.weight", layer.attention_norm.weight, {d});
     const std::string feed_forward = absl::StrCat("encoder.block.", n, ".layer.1.");
     if (config.is_gated) {
-      add(feed_forward + "DenseReluDense.wi_0.weight", layer.wi, {f, d}, 0);
-      add(feed_forward + "DenseReluDense.wi_1.weight", layer.wi, {f, d}, f);
+      add(feed_forward + "DenseReluDense.wi_0.weight", layer.feed_forward_in.weight, {f, d}, 0);
+      add(feed_forward + "DenseReluDense.wi_1.weight", layer.feed_forward_in.weight, {f, d}, f);
     } else {
-      add(feed_forward + "DenseReluDense.wi.weight", layer.wi, {f, d});
+      add(feed_forward + "DenseReluDense.wi.weight", layer.feed_forward_in.weight, {f, d});
     }
-    add(feed_forward + "DenseReluDense.wo.weight", layer.wo, {d, f});
-    add(feed_forward + "layer_norm.weight", layer.feed_forward_norm, {d});
+    add(feed_forward + "DenseReluDense.wo.weight", layer.feed_forward_out.weight, {d, f});
+    add(feed_forward + "layer_norm.weight", layer.feed_forward_norm.weight, {d});
   }
   add("encoder.final_layer_norm.weight", weights.final_layer_norm, {d});
   // In every file of the reference; a hierarchical model never reads it.

@@ -8,25 +8,20 @@
 #include <vector>
 
 #include "models/hdt/hdt_config.h"
+#include "models/layers/transformer_layer.h"
 #include "models/layers/weight_table.h"
 
 namespace strata::models {
 
-// d = d_model, i = num_heads · d_kv, f = d_ff, V = vocab_size. All float32.
-struct HdtLayerWeights {
-  at::Tensor attention_norm;     // [d]
-  at::Tensor qkv;                // [3i, d]: q, k, v
-  at::Tensor o;                  // [d, i]
-  at::Tensor feed_forward_norm;  // [d]
-  at::Tensor wi;                 // [f, d]; gated: [2f, d], the activated half first
-  at::Tensor wo;                 // [d, f]
-};
+// The layer of T5: RMSNorm in front of each half, no biases, dropout inside the feed-forward layer.
+TransformerLayerSpec HdtLayerSpec(const HdtConfig& config);
 
+// d = d_model, V = vocab_size; a layer's A is num_heads · d_kv, its F d_ff. All float32.
 struct HdtWeights {
   at::Tensor shared;        // [V, d]
   at::Tensor scale_factor;  // [1]
   at::Tensor emb_norm;      // [d]
-  std::vector<HdtLayerWeights> layers;
+  std::vector<TransformerLayer> layers;
   at::Tensor final_layer_norm;            // [d]
   at::Tensor relative_attention_bias;     // [buckets, heads]: block 0's, used in flat mode only
   at::Tensor pooler_weight, pooler_bias;  // [d, d], [d]

@@ -13,11 +13,11 @@ void InitializeByFanIn(const HdtConfig& config, double embedding_std, HdtWeights
   const auto fill = [](at::Tensor& matrix, double std) { matrix.normal_(0.0, std); };
   const double by_hidden = 1.0 / std::sqrt(static_cast<double>(config.d_model));
   fill(weights.shared, embedding_std);
-  for (HdtLayerWeights& layer : weights.layers) {
-    fill(layer.qkv, by_hidden);
-    fill(layer.o, 1.0 / std::sqrt(static_cast<double>(config.inner_size())));
-    fill(layer.wi, by_hidden);
-    fill(layer.wo, 1.0 / std::sqrt(static_cast<double>(config.d_ff)));
+  for (TransformerLayer& layer : weights.layers) {
+    fill(layer.qkv.weight, by_hidden);
+    fill(layer.attention_out.weight, 1.0 / std::sqrt(static_cast<double>(config.inner_size())));
+    fill(layer.feed_forward_in.weight, by_hidden);
+    fill(layer.feed_forward_out.weight, 1.0 / std::sqrt(static_cast<double>(config.d_ff)));
   }
 }
 

@@ -1,0 +1,40 @@
+// A linear map as its weights, and the norms that stand between linear maps.
+#ifndef STRATA_MODELS_LAYERS_LINEAR_H_
+#define STRATA_MODELS_LAYERS_LINEAR_H_
+
+#include <ATen/ATen.h>
+
+#include "models/layers/layers.h"
+
+namespace strata::models {
+
+// y = W x + b.
+struct Linear {
+  at::Tensor weight;  // [out, in]
+  at::Tensor bias;    // [out], or undefined: none
+};
+
+// x [..., in] → [..., out].
+inline at::Tensor Apply(const Linear& linear, const at::Tensor& x) {
+  return at::linear(x, linear.weight, linear.bias);
+}
+
+enum class NormKind : uint8_t {
+  kLayerNorm,  // w · (x - mean) / sqrt(variance + epsilon) + b
+  kRmsNorm,    // w · x / sqrt(mean(x²) + epsilon)
+};
+
+struct Norm {
+  at::Tensor weight;  // [C]
+  at::Tensor bias;    // [C]; undefined for kRmsNorm
+};
+
+// x [..., C] → the same shape.
+inline at::Tensor Normalize(const Norm& norm, NormKind kind, double epsilon, const at::Tensor& x) {
+  if (kind == NormKind::kRmsNorm) return RmsNorm(x, norm.weight, epsilon);
+  return at::layer_norm(x, {norm.weight.size(0)}, norm.weight, norm.bias, epsilon);
+}
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_LAYERS_LINEAR_H_
