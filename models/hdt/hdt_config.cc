@@ -1,87 +1,12 @@
 #include "models/hdt/hdt_config.h"
 
-#include <limits>
-
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "kernels/attention/block_sparse_attention.h"
-#include "nlohmann/json.hpp"
+#include "models/layers/config_fields.h"
 
 namespace strata::models {
-namespace {
-
-using Json = nlohmann::json;
-
-// Reads typed fields of one object; the first fault is kept and everything after it is a no-op.
-class FieldReader {
- public:
-  FieldReader(const Json& object, const std::string& where) : object_(object), where_(where) {}
-
-  void Size(const char* name, int32_t minimum, int32_t& value) {
-    const Json* field = Find(name);
-    if (field == nullptr) return;
-    if (!field->is_number_integer()) return Fail(name, "is not a whole number");
-    const int64_t number = field->get<int64_t>();
-    if (number < minimum || number > (1 << 24)) {
-      return Fail(name, absl::StrCat("is ", number, ", outside ", minimum, "..", 1 << 24));
-    }
-    value = static_cast<int32_t>(number);
-  }
-  void Number(const char* name, double& value) {
-    const Json* field = Find(name);
-    if (field == nullptr) return;
-    if (!field->is_number()) return Fail(name, "is not a number");
-    value = field->get<double>();
-  }
-  void Flag(const char* name, bool& value) {
-    const Json* field = Find(name);
-    if (field == nullptr) return;
-    if (!field->is_boolean()) return Fail(name, "is not true or false");
-    value = field->get<bool>();
-  }
-  void Text(const char* name, std::string& value) {
-    const Json* field = Find(name);
-    if (field == nullptr) return;
-    if (!field->is_string()) return Fail(name, "is not a string");
-    value = field->get<std::string>();
-  }
-  void Fail(const char* name, absl::string_view what) {
-    if (status_.ok()) {
-      status_ = absl::InvalidArgumentError(absl::StrCat(where_, ": ", name, " ", what));
-    }
-  }
-  const absl::Status& status() const { return status_; }
-
- private:
-  const Json* Find(const char* name) const {
-    const auto found = object_.find(name);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-  const Json& object_;
-  const std::string& where_;
-  absl::Status status_;
-};
-
-// id2label holds {"0": "name", ...}; the library's placeholder LABEL_n counts as none.
-void ReadLabels(const Json& object, FieldReader& fields, std::vector<std::string>& labels) {
-  const auto found = object.find("id2label");
-  if (found == object.end() || found->is_null()) return;
-  if (!found->is_object()) return fields.Fail("id2label", "is not an object");
-  for (size_t i = 0; i < found->size(); ++i) {
-    const auto label = found->find(absl::StrCat(i));
-    if (label == found->end() || !label->is_string()) {
-      return fields.Fail("id2label", absl::StrCat("has no string for class ", i));
-    }
-    labels.push_back(label->get<std::string>());
-  }
-  bool placeholder = true;
-  for (size_t i = 0; i < labels.size(); ++i) placeholder &= labels[i] == absl::StrCat("LABEL_", i);
-  if (placeholder) labels.clear();
-}
-
-}  // namespace
 
 absl::StatusOr<HdtPooling> ParseHdtPooling(const std::string& pool_scheme) {
   if (pool_scheme == "first-token") return HdtPooling::kFirstToken;
@@ -95,12 +20,8 @@ absl::StatusOr<HdtPooling> ParseHdtPooling(const std::string& pool_scheme) {
 }
 
 absl::StatusOr<HdtConfig> ParseHdtConfig(const std::string& json, const std::string& where) {
-  const Json object = Json::parse(json, nullptr, false);
-  if (!object.is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": not a JSON object"));
-  }
   HdtConfig config;
-  FieldReader fields(object, where);
+  ConfigFields fields(json, where);
   fields.Size("vocab_size", 1, config.vocab_size);
   fields.Size("d_model", 1, config.d_model);
   fields.Size("hidden_size", 1, config.d_model);  // the library's alias
@@ -125,11 +46,9 @@ absl::StatusOr<HdtConfig> ParseHdtConfig(const std::string& json, const std::str
   fields.Text("feed_forward_proj", feed_forward);
   std::string pooling = "first-token";
   fields.Text("pool_scheme", pooling);
-  ReadLabels(object, fields, config.labels);
-  if (const auto found = object.find("architectures");
-      found != object.end() && found->is_array() && !found->empty() && (*found)[0].is_string()) {
-    config.architecture = (*found)[0].get<std::string>();
-  }
+  fields.Labels(config.labels);
+  if (ArePlaceholderLabels(config.labels)) config.labels.clear();
+  config.architecture = fields.Architecture();
   if (!fields.status().ok()) return fields.status();
 
   // The reference reads "gated-gelu" as the tanh form and plain "gelu" as the erf form.

@@ -1,0 +1,89 @@
+#include "models/layers/config_fields.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace strata::models {
+
+using Json = nlohmann::json;
+
+ConfigFields::ConfigFields(const std::string& json, std::string where)
+    : object_(Json::parse(json, nullptr, /*allow_exceptions=*/false)), where_(std::move(where)) {
+  if (object_.is_object()) return;
+  status_ = absl::InvalidArgumentError(absl::StrCat(where_, ": not a JSON object"));
+  object_ = Json::object();
+}
+
+void ConfigFields::Size(const char* name, int32_t minimum, int32_t& value) {
+  const Json* field = Find(name);
+  if (field == nullptr) return;
+  if (!field->is_number_integer()) return Fail(name, "is not a whole number");
+  const int64_t number = field->get<int64_t>();
+  if (number < minimum || number > (1 << 24)) {
+    return Fail(name, absl::StrCat("is ", number, ", outside ", minimum, "..", 1 << 24));
+  }
+  value = static_cast<int32_t>(number);
+}
+
+void ConfigFields::Number(const char* name, double& value) {
+  const Json* field = Find(name);
+  if (field == nullptr) return;
+  if (!field->is_number()) return Fail(name, "is not a number");
+  value = field->get<double>();
+}
+
+void ConfigFields::Flag(const char* name, bool& value) {
+  const Json* field = Find(name);
+  if (field == nullptr) return;
+  if (!field->is_boolean()) return Fail(name, "is not true or false");
+  value = field->get<bool>();
+}
+
+void ConfigFields::Text(const char* name, std::string& value) {
+  const Json* field = Find(name);
+  if (field == nullptr) return;
+  if (!field->is_string()) return Fail(name, "is not a string");
+  value = field->get<std::string>();
+}
+
+void ConfigFields::Labels(std::vector<std::string>& labels) {
+  const Json* field = Find("id2label");
+  if (field == nullptr) return;
+  if (!field->is_object()) return Fail("id2label", "is not an object");
+  labels.clear();
+  for (size_t i = 0; i < field->size(); ++i) {
+    const auto label = field->find(absl::StrCat(i));
+    if (label == field->end() || !label->is_string()) {
+      return Fail("id2label", absl::StrCat("has no string for class ", i));
+    }
+    labels.push_back(label->get<std::string>());
+  }
+}
+
+std::string ConfigFields::Architecture() const {
+  const Json* field = Find("architectures");
+  const bool is_named =
+      field != nullptr && field->is_array() && !field->empty() && field->front().is_string();
+  return is_named ? field->front().get<std::string>() : "";
+}
+
+const Json* ConfigFields::Find(const char* name) const {
+  const auto found = object_.find(name);
+  return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+void ConfigFields::Fail(const char* name, absl::string_view what) {
+  if (status_.ok()) {
+    status_ = absl::InvalidArgumentError(absl::StrCat(where_, ": ", name, " ", what));
+  }
+}
+
+bool ArePlaceholderLabels(const std::vector<std::string>& labels) {
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] != absl::StrCat("LABEL_", i)) return false;
+  }
+  return true;
+}
+
+}  // namespace strata::models
