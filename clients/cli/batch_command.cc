@@ -19,6 +19,7 @@
 #include "clients/cli/model_choice.h"
 #include "clients/cli/progress.h"
 #include "clients/cli/terminal.h"
+#include "strata/error.h"
 
 namespace strata::cli {
 namespace {
@@ -80,7 +81,7 @@ class BatchRun {
       item = std::move(found->second);
       pending_.erase(found);
     }
-    if (absl::IsUnavailable(result.status()) || absl::IsCancelled(result.status()) ||
+    if (IsRetryable(result.status()) || absl::IsCancelled(result.status()) ||
         absl::IsDeadlineExceeded(result.status())) {
       // Nothing is wrong with the document: it stays open for the next run.
       if (!absl::IsCancelled(result.status())) Stop(result.status());

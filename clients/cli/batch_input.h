@@ -14,7 +14,9 @@
 namespace strata::cli {
 
 struct BatchItem {
-  std::string id;         // a file's path as found; a line's "id", else its number
+  // A file's path as found (one that is not UTF-8 as a file: URI, since JSON could not hold it); a
+  // line's "id", else its number.
+  std::string id;
   std::int64_t line = 0;  // of JSON Lines, from 1; 0 for files
   DocumentInput document = DocumentInput::FromBytes("");
   absl::Status error;  // why there is no document (a broken line); then it is answered at once

@@ -115,6 +115,10 @@ TEST_F(CliRunTest, ErrorsAreSaidAndCounted) {
   EXPECT_EQ(no_model.exit_code, 1);
   EXPECT_THAT(no_model.err, HasSubstr("/no/such/model"));
   EXPECT_EQ(Run({"verify", "/no/such/case"}).exit_code, 1);
+  EXPECT_EQ(Run({"serve", "--no-such-flag"}).exit_code, 2);
+  EXPECT_EQ(Run({"serve", "--model", "/no/such/model"}).exit_code, 1);
+  const auto error = nlohmann::json::parse(Run({"tokenize", "--json", "/no/such/file"}).out);
+  EXPECT_EQ(error["status"], "NOT_FOUND");
 }
 
 TEST_F(CliRunTest, EveryCommandExplainsItself) {
@@ -133,9 +137,26 @@ TEST_F(CliRunTest, InspectAndTokenize) {
   EXPECT_EQ(structure["format"], "markdown");
   EXPECT_EQ(structure["nodes"][0]["kind"], "document");
   EXPECT_THAT(Run({"inspect", file}).out, HasSubstr("└─"));
+  const auto deep = nlohmann::json::parse(Run({"inspect", "--tokens", "--json", file}).out);
+  EXPECT_GT(deep["nodes"].size(), structure["nodes"].size());
+  EXPECT_EQ(deep["nodes"].back()["kind"], "token");
+  EXPECT_EQ(deep["nodes"].back()["text"], ".");
   const auto tokens = nlohmann::json::parse(Run({"tokenize", file}).out);
   EXPECT_FALSE(tokens["ids"].empty());
   EXPECT_EQ(tokens["ids"].size(), tokens["offsets"].size());
+}
+
+// JSON cannot hold such a name as it is: its id must be one of its own, and the same in every run.
+TEST_F(CliRunTest, ABatchTakesNamesThatAreNotUtf8) {
+  Put("in/caf\xe9.md", Text(0, 5));
+  Put("in/caf\xe8.md", Text(1, 5));
+  const std::string out = root_ + "/out.jsonl";
+  EXPECT_EQ(Run({"batch", root_ + "/in", out}).exit_code, 0);
+  const std::string first = Read(out);
+  EXPECT_THAT(first, HasSubstr("file:" + root_ + "/in/caf%E9.md"));
+  EXPECT_THAT(first, HasSubstr("file:" + root_ + "/in/caf%E8.md"));
+  EXPECT_EQ(Run({"batch", root_ + "/in", out}).exit_code, 0);
+  EXPECT_EQ(Read(out), first);
 }
 
 // kill -9 again and again: in the end every document has one line, none is lost, none doubled, and

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
 #include "clients/cli/json_output.h"
+#include "clients/cli/model_choice.h"
 #include "clients/cli/terminal.h"
 #include "strata/local.h"
 
@@ -21,13 +23,15 @@ struct InspectArguments {
   std::vector<std::string> paths;
   FormatChoice format;
   int depth = 0;
+  bool tokens = false;
+  std::string model;
   bool json = false;
 };
 
 // What stands behind a node's kind: its own text, or its heading's.
 std::string TitleOf(const DocumentStructure& structure, std::size_t index) {
   const DocumentNode& node = structure.nodes[index];
-  if (node.kind == NodeKind::kHeading || node.kind == NodeKind::kSentence) return node.text;
+  if (!node.text.empty()) return node.text;
   const bool has_heading = index + 1 < structure.nodes.size() &&
                            structure.nodes[index + 1].kind == NodeKind::kHeading &&
                            structure.nodes[index + 1].parent == static_cast<int>(index);
@@ -63,14 +67,16 @@ void PrintTree(const DocumentStructure& structure, int depth) {
 }
 
 void PrintStructure(const std::string& path, const DocumentStructure& structure, int depth) {
-  int counts[5] = {};
+  int counts[6] = {};
   for (const DocumentNode& node : structure.nodes) ++counts[static_cast<int>(node.kind)];
-  std::printf("%s: %s, %s; %s sections, %s paragraphs, %s sentences\n", path.c_str(),
+  const int num_tokens = counts[static_cast<int>(NodeKind::kToken)];
+  std::printf("%s: %s, %s; %s sections, %s paragraphs, %s sentences%s\n", path.c_str(),
               DocumentFormatName(structure.format).c_str(),
               FormatBytes(structure.source_size_bytes).c_str(),
               FormatCount(counts[static_cast<int>(NodeKind::kSection)]).c_str(),
               FormatCount(counts[static_cast<int>(NodeKind::kParagraph)]).c_str(),
-              FormatCount(counts[static_cast<int>(NodeKind::kSentence)]).c_str());
+              FormatCount(counts[static_cast<int>(NodeKind::kSentence)]).c_str(),
+              num_tokens > 0 ? absl::StrCat(", ", FormatCount(num_tokens), " tokens").c_str() : "");
   PrintTree(structure, depth);
 }
 
@@ -88,8 +94,9 @@ void PrintModel(const ModelDescription& model) {
   }
 }
 
+// `tokenizer`: null unless tokens are wanted.
 absl::Status InspectOne(const std::string& path, DocumentFormat format,
-                        const InspectArguments& arguments) {
+                        const InspectArguments& arguments, const Tokenizer* tokenizer) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
     const auto model = DescribeModel(path);
@@ -101,7 +108,9 @@ absl::Status InspectOne(const std::string& path, DocumentFormat format,
     }
     return absl::OkStatus();
   }
-  const auto structure = InspectDocument(OpenArgument(path, format));
+  const DocumentInput document = OpenArgument(path, format);
+  const auto structure =
+      tokenizer == nullptr ? InspectDocument(document) : InspectDocument(document, *tokenizer);
   if (!structure.ok()) return structure.status();
   if (arguments.json) {
     Json json = {{"id", path}, {"status", "OK"}};
@@ -117,9 +126,18 @@ absl::Status InspectOne(const std::string& path, DocumentFormat format,
 int Inspect(const InspectArguments& arguments) {
   const auto format = arguments.format.Get();
   if (!format.ok()) return Fail("inspect", format.status());
+  std::optional<Tokenizer> tokenizer;
+  if (arguments.tokens || !arguments.model.empty()) {
+    const auto model = arguments.model.empty() ? DefaultModelFolder() : arguments.model;
+    if (!model.ok()) return Fail("inspect", model.status());
+    auto loaded = Tokenizer::Load(*model);
+    if (!loaded.ok()) return Fail("inspect", loaded.status());
+    tokenizer = *std::move(loaded);
+  }
   int exit_code = kExitOk;
   for (const std::string& path : arguments.paths) {
-    const absl::Status status = InspectOne(path, *format, arguments);
+    const absl::Status status =
+        InspectOne(path, *format, arguments, tokenizer.has_value() ? &*tokenizer : nullptr);
     if (status.ok()) continue;
     if (arguments.json) PrintLine(ErrorToJson(path, status));
     exit_code = FailFor("inspect", path, status);
@@ -141,6 +159,13 @@ void AddInspectCommand(CLI::App& app, Invocation& invocation) {
   command.add_option("--depth", arguments->depth, "Levels of the tree to print (default: all)")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
+  command.add_flag("--tokens", arguments->tokens,
+                   "Also the tokens below each heading and sentence (of the model that comes with "
+                   "Strata, or of --model)");
+  command
+      .add_option("--model", arguments->model,
+                  "Whose tokens: as in `strata tokenize --model`; implies --tokens")
+      ->type_name("PATH");
   command.add_flag("--json", arguments->json, "All nodes as one JSON object");
   command.footer(
       "Examples:\n"

@@ -82,7 +82,8 @@ Json ToJson(const DocumentStructure& structure) {
                 {"parent", node.parent},
                 {"level", node.level},
                 {"bytes", ToJson(node.source)}};
-    if (node.kind == NodeKind::kHeading || node.kind == NodeKind::kSentence) {
+    if (node.kind == NodeKind::kHeading || node.kind == NodeKind::kSentence ||
+        node.kind == NodeKind::kToken) {
       one["text"] = node.text;
     }
     nodes.push_back(std::move(one));

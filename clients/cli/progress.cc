@@ -1,7 +1,9 @@
 #include "clients/cli/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -12,10 +14,22 @@
 namespace strata::cli {
 namespace {
 
-constexpr int kBarWidth = 24;
+constexpr int kMinBarWidth = 8, kMaxBarWidth = 24;
+
+int TerminalColumns() {
+  winsize size = {};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
 
 double ShareDone(const ProgressState& state) {
   return state.total == 0 ? 1.0 : static_cast<double>(state.done_before + state.done) / state.total;
+}
+
+// Only ASCII is counted right, which is all that progress texts hold.
+std::string Shorten(const std::string& text, int columns) {
+  return text.size() <= static_cast<std::size_t>(columns)
+             ? text
+             : text.substr(0, static_cast<std::size_t>(columns));
 }
 
 }  // namespace
@@ -57,7 +71,11 @@ void ProgressLine::Show(double share, const std::string& text, bool last) {
   if (!last && now - shown_ < interval) return;
   shown_ = now;
   if (terminal_) {
-    std::fprintf(stderr, "\r\033[K[%s] %s", Bar(share, kBarWidth).c_str(), text.c_str());
+    // A line that wraps could not be drawn over: the bar gives way first, then the text's end.
+    const int columns = TerminalColumns() - 4;  // "[", "] " and the last column
+    const int bar = std::clamp(columns - static_cast<int>(text.size()), kMinBarWidth, kMaxBarWidth);
+    std::fprintf(stderr, "\r\033[K[%s] %s", Bar(share, bar).c_str(),
+                 Shorten(text, std::max(1, columns - bar)).c_str());
     drawn_ = true;
   } else {
     std::fprintf(stderr, "%3.0f%%  %s\n", share * 100, text.c_str());

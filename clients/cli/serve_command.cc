@@ -33,10 +33,7 @@ int Serve(std::vector<std::string> arguments) {
     arguments.push_back(*std::move(folder));
   }
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
-  for (std::string& argument : arguments) {
-    // It has one way of writing only, and nothing else to say on stdout.
-    if (argument != "--json") argv.push_back(argument.data());
-  }
+  for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   ::execv(program.c_str(), argv.data());
   return Fail("serve", absl::NotFoundError(absl::StrCat(program, ": ", std::strerror(errno))));

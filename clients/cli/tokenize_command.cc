@@ -50,11 +50,13 @@ int Tokenize(const TokenizeArguments& arguments) {
   for (const std::string& file : arguments.files) {
     const auto text = OpenArgument(file, DocumentFormat::kPlainText).ReadAll();
     if (!text.ok()) {
-      exit_code = Fail("tokenize", text.status());
+      if (arguments.json) PrintLine(ErrorToJson(file, text.status()));
+      exit_code = FailFor("tokenize", file, text.status());
       continue;
     }
     const auto result = tokenizer->Tokenize(*text);
     if (!result.ok()) {
+      if (arguments.json) PrintLine(ErrorToJson(file, result.status()));
       exit_code = FailFor("tokenize", file, result.status());
       continue;
     }
@@ -77,7 +79,7 @@ void AddTokenizeCommand(CLI::App& app, Invocation& invocation) {
       .add_option("--model", arguments->model,
                   "tokenizer.json, vocab.txt, a SentencePiece .model, or a folder with one")
       ->type_name("PATH");
-  command.add_flag("--json", arguments->json, "The output is JSON with or without it");
+  command.add_flag("--json", arguments->json, "Errors as JSON, too (the tokens always are)");
   command.footer(
       "Example:\n"
       "  strata tokenize --model models/my-classifier notes.txt\n"

@@ -49,11 +49,13 @@ int Train(const TrainArguments& arguments) {
   ::sigaction(SIGTERM, &action, nullptr);
 
   ProgressLine line(arguments.quiet);
+  double share = 0;
   const auto report = TrainClassifier(
       arguments.options,
       [&](const TrainProgress& progress) {
-        line.Show(progress.steps == 0 ? 0.0 : static_cast<double>(progress.step) / progress.steps,
-                  ProgressText(progress));
+        // Stages without steps (reading, scoring) leave the bar where it is.
+        if (progress.steps > 0) share = static_cast<double>(progress.step) / progress.steps;
+        line.Show(share, ProgressText(progress));
       },
       [&](const EpochReport& epoch) {
         line.Clear();

@@ -48,6 +48,8 @@ std::string BrokenPlace(const std::vector<Node>& nodes, size_t i) {
       return i + 1 < nodes.size() && nodes[i + 1].parent == static_cast<int32_t>(i)
                  ? ""
                  : "empty paragraph";
+    case NodeKind::kToken:
+      return "token in a tree that no tokenizer saw";
   }
   return "unknown kind";
 }

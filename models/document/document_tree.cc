@@ -16,6 +16,8 @@ std::string_view NodeKindName(NodeKind kind) {
       return "paragraph";
     case NodeKind::kSentence:
       return "sentence";
+    case NodeKind::kToken:
+      return "token";
   }
   return "unknown";
 }

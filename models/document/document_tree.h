@@ -22,9 +22,10 @@ enum class NodeKind : uint8_t {
   kHeading,    // leaf: the heading of its parent section, or the document's title
   kParagraph,  // paragraph, list item, table row, ...
   kSentence,   // leaf: one sentence
+  kToken,      // of a leaf, once a tokenizer was asked (models/tokenizer/token_nodes.h)
 };
 
-// "document", "section", "heading", "paragraph", "sentence".
+// "document", "section", "heading", "paragraph", "sentence", "token".
 std::string_view NodeKindName(NodeKind kind);
 
 struct Node {
@@ -84,6 +85,11 @@ class DocumentTree {
 
   std::string_view TextOf(const Node& node) const {
     return std::string_view(text_).substr(node.text.begin, node.text.size());
+  }
+  // The same text under other nodes, whose spans must lie in it.
+  DocumentTree WithNodes(std::vector<Node> nodes) && {
+    nodes_ = std::move(nodes);
+    return std::move(*this);
   }
   // Where a range of text() stands in the source.
   ByteSpan ToSource(ByteSpan text) const { return source_map_.ToSource(text); }

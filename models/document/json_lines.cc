@@ -55,8 +55,9 @@ struct JsonLinesReader::State {
     // A truncated gzip file ends with Z_BUF_ERROR after its last good byte.
     if (read < 0 || (read == 0 && code != Z_OK && code != Z_STREAM_END)) {
       at_end = true;
-      return Error(absl::StrCat("the gzip data are damaged or cut off (",
-                                code == Z_ERRNO ? std::strerror(errno) : message, ")"));
+      return absl::DataLossError(
+          absl::StrCat(path, ", line ", line_number, ": the gzip data are damaged or cut off (",
+                       code == Z_ERRNO ? std::strerror(errno) : message, ")"));
     }
     begin = 0;
     end = static_cast<size_t>(read);

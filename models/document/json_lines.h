@@ -27,6 +27,7 @@ class JsonLinesReader {
   ~JsonLinesReader();
 
   // False at the end. INVALID_ARGUMENT names file and line; the next call goes on after that line.
+  // DATA_LOSS: gzip data that are damaged or cut off; nothing can be read behind it.
   absl::StatusOr<bool> Next(JsonLine& line);
 
  private:

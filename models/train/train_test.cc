@@ -11,8 +11,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "models/document/document_reader.h"
+#include "models/document/json_lines.h"
 #include "models/engine/engine.h"
-#include "models/eval/evaluate.h"
 
 namespace strata::models {
 namespace {
@@ -70,6 +70,23 @@ class TrainTest : public ::testing::Test {
   TrainOptions options_;
 };
 
+// Of labelled documents, each answered alone by the engine that serves.
+double ServedAccuracy(const Engine& engine, const std::string& path) {
+  auto reader = JsonLinesReader::Open(path);
+  if (!reader.ok()) return -1;
+  int64_t right = 0, all = 0;
+  for (JsonLine line; (*reader)->Next(line).value_or(false); ++all) {
+    auto tree = ReadDocument(line.json, DocumentFormat::kJson);
+    auto document = engine.Prepare(*std::move(tree), {});
+    if (!document.ok()) return -1;
+    const WorkItem item{&*document, {}};
+    auto results = engine.Run({&item, 1}, nullptr);
+    if (!results.ok() || results->front().labels.empty()) return -1;
+    right += results->front().labels.front().label == line.label;
+  }
+  return static_cast<double>(right) / static_cast<double>(all);
+}
+
 TEST_F(TrainTest, LearnsAndServes) {
   auto report = TrainClassifier(options_, nullptr, nullptr, nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
@@ -79,9 +96,8 @@ TEST_F(TrainTest, LearnsAndServes) {
 
   auto engine = Engine::Load(options_.output_folder);
   ASSERT_TRUE(engine.ok()) << engine.status();
-  auto metrics = EvaluateClassifier(**engine, options_.held_out_path);
-  ASSERT_TRUE(metrics.ok()) << metrics.status();
-  EXPECT_NEAR(metrics->accuracy, report->best.accuracy, 0.051);  // bfloat16 weights
+  EXPECT_NEAR(ServedAccuracy(**engine, options_.held_out_path), report->best.accuracy,
+              0.051);  // bfloat16 weights
 
   auto tree =
       ReadDocument("# Log\n\nThe anchor is near the quay.\n\n## Later\n\nThe sail was wet.\n",

@@ -14,6 +14,8 @@ const char* NodeKindName(NodeKind kind) {
       return "paragraph";
     case NodeKind::kSentence:
       return "sentence";
+    case NodeKind::kToken:
+      return "token";
   }
   return "unknown";
 }

@@ -22,6 +22,8 @@ NodeKind FromModels(models::NodeKind kind) {
       return NodeKind::kParagraph;
     case models::NodeKind::kSentence:
       return NodeKind::kSentence;
+    case models::NodeKind::kToken:
+      return NodeKind::kToken;
   }
   return NodeKind::kDocument;
 }
@@ -192,7 +194,8 @@ DocumentStructure FromModels(const models::DocumentTree& tree, models::DocumentF
   structure.nodes.reserve(tree.nodes().size());
   for (const models::Node& node : tree.nodes()) {
     const NodeKind kind = FromModels(node.kind);
-    const bool leaf = kind == NodeKind::kHeading || kind == NodeKind::kSentence;
+    const bool leaf =
+        kind == NodeKind::kHeading || kind == NodeKind::kSentence || kind == NodeKind::kToken;
     structure.nodes.push_back({kind, node.parent, node.level, FromModels(node.source),
                                leaf ? std::string(tree.TextOf(node)) : std::string()});
   }

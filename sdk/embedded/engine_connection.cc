@@ -13,7 +13,7 @@
 #include "absl/time/clock.h"
 #include "sdk/client/many_driver.h"
 #include "sdk/embedded/convert.h"
-#include "strata/local.h"
+#include "sdk/embedded/inspect.h"
 
 namespace strata::internal {
 namespace {
@@ -144,19 +144,20 @@ class EngineConnection final : public Connection {
 
   absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
                                           const TokenizeOptions& options) override {
-    const std::shared_ptr<const models::Engine> engine = runtime_->engine(options.model);
-    if (engine == nullptr) {
-      return absl::NotFoundError(absl::StrCat("no model is named '", options.model, "'"));
-    }
+    const auto engine = FindEngine(options.model);
+    if (!engine.ok()) return engine.status();
     models::Encoding encoding;
-    const absl::Status status = engine->tokenizer().Encode(text, encoding);
+    const absl::Status status = (*engine)->tokenizer().Encode(text, encoding);
     if (!status.ok()) return status;
-    return FromModels(engine->tokenizer(), encoding);
+    return FromModels((*engine)->tokenizer(), encoding);
   }
 
   absl::StatusOr<DocumentStructure> Inspect(const DocumentInput& document,
-                                            const InspectOptions&) override {
-    return InspectDocument(document);
+                                            const InspectOptions& options) override {
+    if (!options.include_tokens) return InspectWith(document, nullptr);
+    const auto engine = FindEngine(options.model);
+    if (!engine.ok()) return engine.status();
+    return InspectWith(document, &(*engine)->tokenizer());
   }
 
   absl::StatusOr<std::vector<ModelDescription>> ListModels() override {
@@ -175,6 +176,14 @@ class EngineConnection final : public Connection {
   }
 
  private:
+  absl::StatusOr<std::shared_ptr<const models::Engine>> FindEngine(const std::string& model) const {
+    std::shared_ptr<const models::Engine> engine = runtime_->engine(model);
+    if (engine == nullptr) {
+      return absl::NotFoundError(absl::StrCat("no model is named '", model, "'"));
+    }
+    return engine;
+  }
+
   // Submits one document and waits for its answer.
   absl::StatusOr<runtime::Response> Run(const DocumentInput& document, const std::string& model,
                                         absl::Time deadline, models::TaskRequest task,

@@ -60,7 +60,16 @@ class Evaluation {
     models::ClassificationOutcome outcome;
     outcome.truth = std::stoi(id.substr(space + 1));
     const auto predicted = index_of_label_.find(result->labels[0].label);
-    outcome.predicted = predicted == index_of_label_.end() ? 0 : predicted->second;
+    if (predicted == index_of_label_.end()) {
+      // The model changed under the run (a service may reload it): its score would be of neither.
+      if (error_.ok()) {
+        error_ = absl::FailedPreconditionError(
+            absl::StrCat("the answer '", result->labels[0].label,
+                         "' is no label that the model had at the start"));
+      }
+      return;
+    }
+    outcome.predicted = predicted->second;
     for (const LabelScore& label : result->labels) {
       if (label.label != labels_[outcome.truth]) continue;
       outcome.log_loss = -std::log(std::max(label.probability, std::numeric_limits<float>::min()));

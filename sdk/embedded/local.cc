@@ -5,19 +5,29 @@
 #include "models/document/document_reader.h"
 #include "models/document/json_lines.h"
 #include "models/engine/engine.h"
+#include "models/tokenizer/token_nodes.h"
 #include "models/tokenizer/tokenizer.h"
 #include "sdk/embedded/convert.h"
+#include "sdk/embedded/inspect.h"
 
 namespace strata {
 
-absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput& document) {
+absl::StatusOr<DocumentStructure> internal::InspectWith(const DocumentInput& document,
+                                                        const models::Tokenizer* tokenizer) {
   const absl::StatusOr<std::string> bytes = document.ReadAll();
   if (!bytes.ok()) return bytes.status();
   const models::DocumentFormat format =
       internal::ResolveFormat(document.format(), *bytes, document.file_name());
-  const auto tree = models::ReadDocument(*bytes, format);
+  auto tree = models::ReadDocument(*bytes, format);
+  if (tree.ok() && tokenizer != nullptr) {
+    tree = models::AddTokenNodes(*std::move(tree), *tokenizer);
+  }
   if (!tree.ok()) return tree.status();
   return internal::FromModels(*tree, format);
+}
+
+absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput& document) {
+  return internal::InspectWith(document, nullptr);
 }
 
 absl::StatusOr<DocumentFormat> ParseDocumentFormat(const std::string& name) {
@@ -40,6 +50,11 @@ absl::StatusOr<ModelDescription> DescribeModel(const std::string& folder) {
 struct Tokenizer::State {
   std::unique_ptr<const models::Tokenizer> tokenizer;
 };
+
+absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput& document,
+                                                  const Tokenizer& tokenizer) {
+  return internal::InspectWith(document, tokenizer.state_->tokenizer.get());
+}
 
 absl::StatusOr<Tokenizer> Tokenizer::Load(const std::string& path) {
   auto tokenizer = models::Tokenizer::Load(path);

@@ -25,6 +25,8 @@ NodeKind FromProto(v1::NodeKind kind) {
       return NodeKind::kParagraph;
     case v1::NODE_KIND_SENTENCE:
       return NodeKind::kSentence;
+    case v1::NODE_KIND_TOKEN:
+      return NodeKind::kToken;
     default:
       return NodeKind::kDocument;
   }
@@ -189,6 +191,8 @@ void AppendFromProto(const v1::EmbedResult& part, EmbedResult& result) {
 
 TokenizeResult FromProto(const v1::TokenizeResponse& response) {
   TokenizeResult converted;
+  converted.tokenizer = response.tokenizer();
+  converted.vocab_size = response.vocab_size();
   const int num_tokens = std::min(response.token_ids_size(), response.offsets_size());
   converted.tokens.reserve(num_tokens);
   for (int i = 0; i < num_tokens; ++i) {
@@ -208,7 +212,8 @@ DocumentStructure FromProto(const v1::InspectDocumentResponse& response) {
     DocumentNode converted = {FromProto(node.kind()), node.parent(), node.level(),
                               FromProto(node.source()), ""};
     const ByteRange range = FromProto(node.text());
-    const bool leaf = converted.kind == NodeKind::kHeading || converted.kind == NodeKind::kSentence;
+    const bool leaf = converted.kind == NodeKind::kHeading ||
+                      converted.kind == NodeKind::kSentence || converted.kind == NodeKind::kToken;
     if (leaf && range.begin >= 0 && range.begin <= range.end &&
         range.end <= static_cast<std::int64_t>(text.size())) {
       converted.text = text.substr(range.begin, range.size());

@@ -207,6 +207,8 @@ absl::StatusOr<DocumentStructure> GrpcConnection::Inspect(const DocumentInput& d
   if (!whole.ok()) return whole.status();
   *request.mutable_document() = *std::move(whole);
   request.set_include_text(true);
+  request.set_include_tokens(options.include_tokens);
+  request.set_model(options.model);
   const auto response = Call(&Stub::InspectDocument, request, Deadline(options.timeout));
   if (!response.ok()) return response.status();
   return FromProto(*response);

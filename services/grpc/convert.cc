@@ -73,6 +73,8 @@ v1::NodeKind ToProto(NodeKind kind) {
       return v1::NODE_KIND_PARAGRAPH;
     case NodeKind::kSentence:
       return v1::NODE_KIND_SENTENCE;
+    case NodeKind::kToken:
+      return v1::NODE_KIND_TOKEN;
   }
   return v1::NODE_KIND_UNSPECIFIED;
 }
@@ -243,6 +245,8 @@ absl::StatusOr<runtime::InspectRequest> FromProto(const v1::InspectDocumentReque
   request.document = document.content();
   request.format = *format;
   request.file_name = document.file_name();
+  request.include_tokens = message.include_tokens();
+  request.model = message.model();
   return request;
 }
 
@@ -300,6 +304,8 @@ void ToProto(const runtime::TokenizeResponse& response, v1::TokenizeResponse* ou
   for (const models::ByteSpan& offset : encoding.offsets) ToProto(offset, out->add_offsets());
   for (const std::string& piece : response.pieces) out->add_pieces(piece);
   out->set_model(response.model);
+  out->set_tokenizer(response.tokenizer);
+  out->set_vocab_size(response.vocab_size);
 }
 
 void ToProto(const runtime::InspectResponse& response, bool include_text,

@@ -1,8 +1,8 @@
 // strata-server: serves model folders over gRPC until SIGTERM or SIGINT, then drains.
 //
-// stdout gets one line, "ready ADDRESS in SECONDSs", once requests are answered; everything else
-// goes to stderr as JSON lines. Exit code: 0 after a drain, 1 if it could not start, and as CLI11
-// gives for a wrong command line.
+// stdout gets one line, "ready ADDRESS in SECONDSs" (with --json an object), once requests are
+// answered; everything else goes to stderr as JSON lines. Exit code: 0 after a drain, 1 if it could
+// not start, 2 for a wrong command line.
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -32,6 +32,7 @@ struct Flags {
   double drain_timeout_s = 30;
   double stream_idle_timeout_s = 300;
   std::string log_level = "info";
+  bool json = false;
 };
 
 void AddFlags(Flags& flags, CLI::App& app) {
@@ -82,6 +83,7 @@ void AddFlags(Flags& flags, CLI::App& app) {
       ->capture_default_str();
   app.add_option("--log-level", flags.log_level, "debug, info, warning, error or off")
       ->capture_default_str();
+  app.add_flag("--json", flags.json, "the ready line on stdout as one JSON object");
 }
 
 // "NAME=FOLDER" or "FOLDER".
@@ -120,7 +122,9 @@ absl::Status Serve(Flags& flags, const sigset_t& signals) {
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
   telemetry::Log(LogLevel::kInfo, "ready",
                  {{"address", (*server)->address()}, {"seconds", seconds}});
-  std::printf("ready %s in %.2fs\n", (*server)->address().c_str(), seconds);
+  const std::string address = (*server)->address();
+  std::printf(flags.json ? "{\"ready\":\"%s\",\"seconds\":%.3f}\n" : "ready %s in %.2fs\n",
+              address.c_str(), seconds);
   std::fflush(stdout);
 
   int signal = 0;
@@ -143,7 +147,11 @@ int Main(int argc, char** argv) {
   CLI::App app("Serves document models over gRPC.", "strata-server");
   Flags flags;
   AddFlags(flags, app);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   const absl::Status status = Serve(flags, signals);
   telemetry::FlushLog();
   if (status.ok()) return 0;

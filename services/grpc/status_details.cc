@@ -1,8 +1,8 @@
 #include "services/grpc/status_details.h"
 
-#include <cstddef>
+#include <simdjson.h>
+
 #include <string>
-#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -15,32 +15,10 @@ namespace {
 using runtime::DetailOf;
 using runtime::ErrorDetail;
 
-bool IsUtf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t size = lead < 0x80                   ? 1
-                        : lead >= 0xC2 && lead < 0xE0 ? 2
-                        : lead >= 0xE0 && lead < 0xF0 ? 3
-                        : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                      : 0;
-    if (size == 0 || i + size > text.size()) return false;
-    for (size_t k = 1; k < size; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
-    }
-    const auto next = size > 2 ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if ((lead == 0xE0 && next < 0xA0) || (lead == 0xED && next > 0x9F) ||
-        (lead == 0xF0 && next < 0x90) || (lead == 0xF4 && next > 0x8F)) {
-      return false;
-    }
-    i += size;
-  }
-  return true;
-}
-
 // A message may quote what was sent; a protobuf string must be UTF-8.
 std::string Printable(absl::string_view message) {
   std::string text(message.data(), message.size());
-  if (IsUtf8(text)) return text;
+  if (simdjson::validate_utf8(text)) return text;
   for (char& c : text) {
     if (static_cast<unsigned char>(c) >= 0x80) c = '?';
   }

@@ -19,11 +19,6 @@ namespace {
 // A long list of vectors is sent in messages of about this size.
 constexpr size_t kPartBytes = size_t{1} << 20;
 
-absl::Status Draining() {
-  return runtime::WithDetail(absl::UnavailableError("the server is shutting down; ask another one"),
-                             {.reason = "DRAINING"});
-}
-
 absl::Status StreamFull(const StreamLimits& limits) {
   return runtime::WithDetail(
       absl::ResourceExhaustedError(absl::StrCat(
@@ -122,7 +117,7 @@ class StreamReactor final
   void BeginDrain() override {
     std::lock_guard<std::mutex> lock(mu_);
     draining_ = true;
-    RefuseUploads(Draining());
+    RefuseUploads(runtime::DrainingError());
     Advance();
   }
 
@@ -207,7 +202,7 @@ class StreamReactor final
             "header.document.id",
             absl::StrCat("a document of id '", id, "' is in flight already on this stream")));
       } else if (draining_ || !status.ok()) {
-        Push(id, draining_ ? Draining() : status);
+        Push(id, draining_ ? runtime::DrainingError() : status);
       } else if (static_cast<int64_t>(documents_.size()) >= stream_.limits.max_documents) {
         Push(id, StreamFull(stream_.limits));
       } else if (auto permit = stream_.runtime->Reserve(); !permit.ok()) {
@@ -409,7 +404,7 @@ class StreamReactor final
     finished_ = true;
     this->Finish(!abandoned_.ok() ? ToGrpcStatus(abandoned_)
                  : read_closed_   ? grpc::Status::OK
-                                  : ToGrpcStatus(Draining()));
+                                  : ToGrpcStatus(runtime::DrainingError()));
   }
 
   void Write() {

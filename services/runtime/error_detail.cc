@@ -33,6 +33,11 @@ absl::Status WithDetail(absl::Status status, const ErrorDetail& detail) {
   return status;
 }
 
+absl::Status DrainingError() {
+  return WithDetail(absl::UnavailableError("the server is shutting down; ask another one"),
+                    {.reason = "DRAINING"});
+}
+
 ErrorDetail DetailOf(const absl::Status& status) {
   ErrorDetail detail;
   detail.reason = Payload(status, kReason);

@@ -21,6 +21,8 @@ struct ErrorDetail {
 
 // The same code and message with this detail; an OK status is returned as it is.
 absl::Status WithDetail(absl::Status status, const ErrorDetail& detail);
+// UNAVAILABLE, DRAINING: what a server that ends says to whoever comes too late.
+absl::Status DrainingError();
 // What WithDetail set; empty fields where it set none.
 ErrorDetail DetailOf(const absl::Status& status);
 

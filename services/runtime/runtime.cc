@@ -1,9 +1,7 @@
 #include "services/runtime/runtime.h"
 
 #include <algorithm>
-#include <exception>
 #include <functional>
-#include <new>
 #include <optional>
 #include <set>
 #include <thread>
@@ -15,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
 #include "services/runtime/error_detail.h"
+#include "services/runtime/guarded.h"
 #include "services/runtime/read_document.h"
 #include "services/runtime/request_log.h"
 #include "services/runtime/scheduler.h"
@@ -29,20 +28,6 @@ using models::WorkItem;
 
 // Times max_batch_tokens: what may stand ready for the passes to come.
 constexpr int64_t kPreparedBatches = 4;
-
-// Runs `function`; an exception of a library below becomes a status.
-template <typename Result, typename Function>
-absl::StatusOr<Result> Guarded(const char* what, Function function) {
-  try {
-    return function();
-  } catch (const std::bad_alloc&) {
-    return WithDetail(
-        absl::ResourceExhaustedError(absl::StrCat("out of memory while ", what, " the document")),
-        {.reason = "OUT_OF_MEMORY"});
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("exception while ", what, ": ", error.what()));
-  }
-}
 
 class RuntimeImpl : public Runtime {
  public:

@@ -33,11 +33,6 @@ absl::Status DeadlineExceeded(CallStage stage) {
                     {.reason = "DEADLINE_EXCEEDED"});
 }
 
-absl::Status Draining() {
-  return WithDetail(absl::UnavailableError("the server is shutting down; ask another one"),
-                    {.reason = "DRAINING"});
-}
-
 }  // namespace
 
 void PendingCall::Cancel() {
@@ -48,7 +43,7 @@ void PendingCall::Cancel() {
 
 absl::Status Scheduler::Add(const std::shared_ptr<PendingCall>& call, absl::Time deadline) {
   std::lock_guard<std::mutex> lock(mu_);
-  if (draining_) return Draining();
+  if (draining_) return DrainingError();
   call->submitted = absl::Now();
   if (deadline <= call->submitted) {
     return WithDetail(absl::DeadlineExceededError("the deadline had passed on arrival"),
@@ -202,7 +197,7 @@ void Scheduler::Drain(absl::Time deadline) {
     if (WaitUntil(idle_, lock, deadline, idle)) return;
     left.assign(live_.begin(), live_.end());
   }
-  for (const std::shared_ptr<PendingCall>& call : left) Answer(*call, Draining());
+  for (const std::shared_ptr<PendingCall>& call : left) Answer(*call, DrainingError());
   std::unique_lock<std::mutex> lock(mu_);
   idle_.wait(lock, [this] { return num_outstanding_ == 0; });
 }

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "models/tokenizer/token_nodes.h"
 #include "services/runtime/error_detail.h"
+#include "services/runtime/guarded.h"
 #include "services/runtime/read_document.h"
 
 namespace strata::runtime {
@@ -21,6 +23,8 @@ absl::StatusOr<TokenizeResponse> TokenizeNow(const models::Engine& engine,
   TokenizeResponse response;
   response.model = request.model;
   const models::Tokenizer& tokenizer = engine.tokenizer();
+  response.tokenizer = std::string(tokenizer.kind());
+  response.vocab_size = tokenizer.vocab_size();
   if (absl::Status status = tokenizer.Encode(request.text, response.encoding); !status.ok()) {
     return WithDetail(std::move(status), {.reason = "INVALID_TEXT", .field = "text"});
   }
@@ -33,11 +37,16 @@ absl::StatusOr<TokenizeResponse> TokenizeNow(const models::Engine& engine,
   return response;
 }
 
-absl::StatusOr<InspectResponse> InspectNow(const InspectRequest& request, const Limits& limits) {
+// `engine`: whose tokens are wanted, or null.
+absl::StatusOr<InspectResponse> InspectNow(const models::Engine* engine,
+                                           const InspectRequest& request, const Limits& limits) {
   InspectResponse response;
   response.format = ResolveFormat(request.format, request.document, request.file_name);
   absl::StatusOr<models::DocumentTree> tree =
       ReadDocumentWithin(limits, request.document, response.format);
+  if (tree.ok() && engine != nullptr) {
+    tree = models::AddTokenNodes(*std::move(tree), engine->tokenizer());
+  }
   if (!tree.ok()) return tree.status();
   response.tree = *std::move(tree);
   return response;
@@ -62,7 +71,8 @@ std::shared_ptr<Call> Tokenize(Runtime& runtime, TokenizeRequest request,
                       [engine = runtime.engine(request.model), request = std::move(request),
                        done = std::move(done)](const absl::Status& status) mutable {
                         if (status.ok()) {
-                          done(TokenizeNow(*engine, request));
+                          done(Guarded<TokenizeResponse>(
+                              "tokenizing", [&] { return TokenizeNow(*engine, request); }));
                         } else {
                           done(status);
                         }
@@ -73,11 +83,23 @@ std::shared_ptr<Call> Inspect(Runtime& runtime, InspectRequest request,
                               absl::AnyInvocable<void(absl::StatusOr<InspectResponse>)> done) {
   const auto num_bytes = static_cast<int64_t>(request.document.size());
   const absl::Time deadline = request.deadline;
+  std::shared_ptr<const models::Engine> engine;
+  if (request.include_tokens) {
+    engine = runtime.engine(request.model);
+    if (engine == nullptr) {
+      Request check;
+      check.model = request.model;
+      done(runtime.Check(check, num_bytes));
+      return std::make_shared<AnsweredCall>();
+    }
+  }
   return runtime.Post(num_bytes, deadline,
-                      [limits = runtime.limits(), request = std::move(request),
+                      [engine, limits = runtime.limits(), request = std::move(request),
                        done = std::move(done)](const absl::Status& status) mutable {
                         if (status.ok()) {
-                          done(InspectNow(request, limits));
+                          done(Guarded<InspectResponse>("reading", [&] {
+                            return InspectNow(engine.get(), request, limits);
+                          }));
                         } else {
                           done(status);
                         }

@@ -3,6 +3,7 @@
 #ifndef STRATA_SERVICES_RUNTIME_TEXT_TASKS_H_
 #define STRATA_SERVICES_RUNTIME_TEXT_TASKS_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct TokenizeRequest {
 
 struct TokenizeResponse {
   std::string model;
+  std::string tokenizer;  // Tokenizer::kind()
+  int32_t vocab_size = 0;
   models::Encoding encoding;
   std::vector<std::string> pieces;  // [T] if asked for
 };
@@ -39,6 +42,8 @@ struct InspectRequest {
   std::string document;
   models::DocumentFormat format = models::DocumentFormat::kAuto;
   std::string file_name;  // only for kAuto; may be empty
+  bool include_tokens = false;
+  std::string model;  // whose tokens; empty = the default
   absl::Time deadline = absl::InfiniteFuture();
 };
 
@@ -47,7 +52,8 @@ struct InspectResponse {
   models::DocumentTree tree;
 };
 
-// `done` runs exactly once. Errors as ReadDocument, and RESOURCE_EXHAUSTED (a limit).
+// `done` runs exactly once. Errors as ReadDocument, NOT_FOUND (model) and RESOURCE_EXHAUSTED (a
+// limit).
 std::shared_ptr<Call> Inspect(Runtime& runtime, InspectRequest request,
                               absl::AnyInvocable<void(absl::StatusOr<InspectResponse>)> done);
 

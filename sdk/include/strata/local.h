@@ -17,6 +17,11 @@ namespace strata {
 // INVALID_ARGUMENT: not UTF-8 (says the byte), binary data, broken JSON or XML (says the place).
 STRATA_API absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput& document);
 
+// The same with a node for every token of `tokenizer` below its heading or sentence.
+class Tokenizer;
+STRATA_API absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput& document,
+                                                             const Tokenizer& tokenizer);
+
 // "auto", "text", "markdown", "html", "jats", "json"; INVALID_ARGUMENT for another name.
 STRATA_API absl::StatusOr<DocumentFormat> ParseDocumentFormat(const std::string& name);
 STRATA_API std::string DocumentFormatName(DocumentFormat format);
@@ -33,6 +38,8 @@ class STRATA_API Tokenizer {
   absl::StatusOr<TokenizeResult> Tokenize(const std::string& text) const;
 
  private:
+  friend absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput& document,
+                                                           const Tokenizer& tokenizer);
   struct State;
   explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
@@ -52,6 +59,7 @@ class STRATA_API JsonLinesReader {
   static absl::StatusOr<std::unique_ptr<JsonLinesReader>> Open(const std::string& path);
   virtual ~JsonLinesReader() = default;
   // False at the end. INVALID_ARGUMENT names file and line; the next call goes on after that line.
+  // DATA_LOSS: gzip data that are damaged or cut off; nothing can be read behind it.
   virtual absl::StatusOr<bool> Next(LabelledDocument& document) = 0;
 };
 

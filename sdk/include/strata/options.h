@@ -80,6 +80,8 @@ struct TokenizeOptions {
 };
 
 struct InspectOptions {
+  bool include_tokens = false;  // also the tokens of headings and sentences, as nodes below them
+  std::string model;            // whose tokenizer; empty = the first one that is served
   std::optional<absl::Duration> timeout;
 };
 

@@ -20,9 +20,16 @@ struct ByteRange {
   std::int64_t size() const { return end - begin; }
 };
 
-enum class NodeKind : std::uint8_t { kDocument, kSection, kHeading, kParagraph, kSentence };
+enum class NodeKind : std::uint8_t {
+  kDocument,
+  kSection,
+  kHeading,
+  kParagraph,
+  kSentence,
+  kToken,  // only where tokens were asked for
+};
 
-// "document", "section", "heading", "paragraph", "sentence".
+// "document", "section", "heading", "paragraph", "sentence", "token".
 STRATA_API const char* NodeKindName(NodeKind kind);
 // "document", "section", "sentence", "token".
 STRATA_API const char* EmbeddingLevelName(EmbeddingLevel level);
@@ -101,7 +108,7 @@ struct DocumentNode {
   std::int32_t parent = -1;  // index; -1 for the document only
   std::int32_t level = 0;    // edges from the document
   ByteRange source;
-  std::string text;  // of headings and sentences; others are the sum of their children
+  std::string text;  // of headings, sentences and tokens; others are the sum of their children
 };
 
 struct DocumentStructure {
