@@ -15,6 +15,8 @@ find_library(STRATA_MD4C_LIBRARY md4c REQUIRED)  # the package config names a pr
 find_library(STRATA_GUMBO_LIBRARY gumbo REQUIRED)
 find_library(STRATA_SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
 find_library(STRATA_SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train REQUIRED)
+find_library(STRATA_SNDFILE_LIBRARY sndfile REQUIRED)
+find_library(STRATA_SOXR_LIBRARY soxr REQUIRED)
 if(STRATA_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()

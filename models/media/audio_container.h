@@ -1,0 +1,21 @@
+// What the containers of audio files promise about their own length. libsndfile plays what is there
+// and says nothing of what is missing; a service has to.
+#ifndef STRATA_MODELS_MEDIA_AUDIO_CONTAINER_H_
+#define STRATA_MODELS_MEDIA_AUDIO_CONTAINER_H_
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "models/media/audio_reader.h"
+
+namespace strata::models {
+
+// WAV: a header whose parts contradict each other, chunks that reach beyond the file (a data chunk
+// of 0xFFFFFFFF bytes, the mark of a writer that did not know its length, reaches to its end). Ogg:
+// a last page that is cut, missing or not marked as the last. FLAC and MP3 promise nothing here.
+// INVALID_ARGUMENT says which bytes; the message carries no file name.
+absl::Status CheckAudioContainer(AudioFormat format, std::string_view bytes);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_MEDIA_AUDIO_CONTAINER_H_
