@@ -5,8 +5,10 @@
 #include <ATen/ATen.h>
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "models/checkpoint/tensor_map.h"
@@ -15,17 +17,34 @@
 
 namespace strata::models {
 
+// An output passes where |actual - expected| <= absolute + relative · |expected|.
+struct Tolerance {
+  double absolute = 1e-4;
+  double relative = 0;
+};
+
+// An encoded image or sound.
+struct GoldenFile {
+  std::string name;
+  std::string bytes;
+};
+
 struct GoldenCase {
   std::string folder;
   nlohmann::json description;  // case.json
   std::string config_json;
-  TensorMap weights, input, output;
+  TensorMap weights;  // empty: the case has none
+  TensorMap input, output;
+  std::vector<GoldenFile> files;  // those that case.json lists, in its order
 
   // NOT_FOUND or INVALID_ARGUMENT names the file.
   static absl::StatusOr<GoldenCase> Read(const std::string& folder);
 
-  std::string class_name() const { return description.value("class", std::string()); }
-  double tolerance() const { return description.value("tolerance_abs", 1e-4); }
+  // What the case is of: its "class"; where it gives none the configuration's model_type or, as
+  // timm names it, architecture. May be empty.
+  std::string class_name() const;
+  // "tolerance" with atol and rtol, or "tolerance_abs".
+  Tolerance tolerance() const;
   // An input tensor; INVALID_ARGUMENT if the case has none of this name.
   absl::StatusOr<at::Tensor> Input(const std::string& name) const;
 };
@@ -39,6 +58,9 @@ class Comparison {
   // undefined) selects entries of the leading dimensions: a bool mask. Nothing if the case does not
   // expect `name`.
   void Compare(const std::string& name, const at::Tensor& actual, const at::Tensor& rows = {});
+  // The same for values that have a tolerance of their own, reported as `name`.
+  void CompareTo(const std::string& name, const at::Tensor& actual, const at::Tensor& expected,
+                 const Tolerance& tolerance);
   // Values that must be equal, under a name of their own.
   void CompareExactly(const std::string& name, const at::Tensor& actual,
                       const at::Tensor& expected);

@@ -2,7 +2,8 @@
 // engine parts and compares. Users check a converted checkpoint with it; tests check every model.
 //
 // Folder: case.json ("class", "tolerance_abs", ...), config.json, model.safetensors,
-// input.safetensors, output.safetensors, and a tokenizer where the case gives texts.
+// input.safetensors, output.safetensors, a tokenizer where the case gives texts, and the encoded
+// images or sounds that it lists.
 #ifndef STRATA_MODELS_VERIFY_VERIFY_H_
 #define STRATA_MODELS_VERIFY_VERIFY_H_
 
@@ -15,9 +16,11 @@
 namespace strata::models {
 
 struct VerifyOutput {
-  std::string name;          // as in output.safetensors, or "text.input_ids" and the like
-  double max_abs_error = 0;  // over what the case says counts; infinity where a value is not finite
-  double tolerance = 0;      // 0: must be equal
+  std::string name;  // as in output.safetensors, or "text.input_ids" and the like
+  // Over what the case says counts; infinity where a value is not finite. Where the case allows a
+  // relative error too, a difference d of a value e counts as d · t / (t + rtol · |e|).
+  double max_abs_error = 0;
+  double tolerance = 0;  // 0: must be equal
   bool pass() const { return max_abs_error <= tolerance; }
 };
 
