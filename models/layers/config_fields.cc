@@ -17,13 +17,67 @@ ConfigFields::ConfigFields(const std::string& json, std::string where)
 
 void ConfigFields::Size(const char* name, int32_t minimum, int32_t& value) {
   const Json* field = Find(name);
-  if (field == nullptr) return;
-  if (!field->is_number_integer()) return Fail(name, "is not a whole number");
-  const int64_t number = field->get<int64_t>();
+  if (field != nullptr) ReadSize(name, *field, minimum, value);
+}
+
+bool ConfigFields::ReadSize(const char* name, const Json& field, int32_t minimum, int32_t& value) {
+  if (!field.is_number_integer()) {
+    Fail(name, "is not a whole number");
+    return false;
+  }
+  const int64_t number = field.get<int64_t>();
   if (number < minimum || number > (1 << 24)) {
-    return Fail(name, absl::StrCat("is ", number, ", outside ", minimum, "..", 1 << 24));
+    Fail(name, absl::StrCat("is ", number, ", outside ", minimum, "..", 1 << 24));
+    return false;
   }
   value = static_cast<int32_t>(number);
+  return true;
+}
+
+void ConfigFields::Sizes(const char* name, int32_t minimum, std::vector<int32_t>& values) {
+  const Json* field = Find(name);
+  if (field == nullptr) return;
+  if (!field->is_array()) return Fail(name, "is not a list");
+  values.clear();
+  for (const Json& item : *field) {
+    int32_t value = 0;
+    if (!ReadSize(name, item, minimum, value)) return;
+    values.push_back(value);
+  }
+}
+
+void ConfigFields::SizePair(const char* name, int32_t minimum, int32_t& height, int32_t& width) {
+  const Json* field = Find(name);
+  if (field == nullptr) return;
+  if (!field->is_array()) {
+    if (ReadSize(name, *field, minimum, height)) width = height;
+    return;
+  }
+  if (field->size() != 2) return Fail(name, "is neither a number nor a list of two");
+  if (ReadSize(name, (*field)[0], minimum, height)) ReadSize(name, (*field)[1], minimum, width);
+}
+
+void ConfigFields::Numbers(const char* name, absl::Span<double> values) {
+  const Json* field = Find(name);
+  if (field == nullptr) return;
+  const bool is_list = field->is_array();
+  if (is_list && field->size() != values.size()) {
+    return Fail(name, absl::StrCat("is not a list of ", values.size(), " numbers"));
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Json& item = is_list ? (*field)[i] : *field;
+    if (!item.is_number()) return Fail(name, "is not a number or a list of numbers");
+    values[i] = item.get<double>();
+  }
+}
+
+ConfigFields ConfigFields::Within(const char* name) const {
+  const Json* field = Find(name);
+  std::string where = absl::StrCat(where_, ": ", name);
+  if (field == nullptr) return {Json::object(), std::move(where), absl::OkStatus()};
+  if (field->is_object()) return {*field, std::move(where), absl::OkStatus()};
+  return {Json::object(), where,
+          absl::InvalidArgumentError(absl::StrCat(where, ": not an object"))};
 }
 
 void ConfigFields::Number(const char* name, double& value) {

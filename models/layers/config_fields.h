@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "nlohmann/json.hpp"
 
 namespace strata::models {
@@ -25,6 +27,12 @@ class ConfigFields {
   void Number(const char* name, double& value);
   void Flag(const char* name, bool& value);
   void Text(const char* name, std::string& value);
+  // A list of whole numbers, each in minimum … 2^24.
+  void Sizes(const char* name, int32_t minimum, std::vector<int32_t>& values);
+  // One whole number for both, or a list [height, width].
+  void SizePair(const char* name, int32_t minimum, int32_t& height, int32_t& width);
+  // A list of values.size() numbers, or one number for all.
+  void Numbers(const char* name, absl::Span<double> values);
   // id2label, {"0": "name", …}, in the order of the classes; empty if absent.
   void Labels(std::vector<std::string>& labels);
   // architectures[0]; empty if absent.
@@ -32,12 +40,19 @@ class ConfigFields {
   // The field, or null if it is absent or null itself.
   const nlohmann::json* Find(const char* name) const;
 
+  // The fields of an object within; none if it is absent. Has a status of its own.
+  ConfigFields Within(const char* name) const;
+
   // "where: name what".
   void Fail(const char* name, absl::string_view what);
   // INVALID_ARGUMENT: the first fault.
   const absl::Status& status() const { return status_; }
 
  private:
+  ConfigFields(nlohmann::json object, std::string where, absl::Status status)
+      : object_(std::move(object)), where_(std::move(where)), status_(std::move(status)) {}
+  bool ReadSize(const char* name, const nlohmann::json& field, int32_t minimum, int32_t& value);
+
   nlohmann::json object_;
   std::string where_;
   absl::Status status_;

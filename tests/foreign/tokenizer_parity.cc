@@ -7,7 +7,6 @@
 // Prints a line a kind. Exit code 1: a difference.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "models/tokenizer/tokenizer.h"
+#include "tests/foreign/python_script.h"
 
 namespace strata::models {
 namespace {
@@ -143,26 +143,6 @@ int CompareFolder(const std::filesystem::path& folder) {
   return different == 0 && !kinds.empty() ? 0 : 1;
 }
 
-int RunScript(const std::string& script, const std::string& goldens) {
-  const char* named = std::getenv("STRATA_TEST_PYTHON");
-  const std::string python = named != nullptr ? named : STRATA_TEST_PYTHON_DEFAULT;
-  if (python.empty()) {
-    std::printf(
-        "STRATA_TEST_PYTHON names no Python with the packages tokenizers and sentencepiece: "
-        "the tokenizers were NOT compared with them.\n");
-    return 0;
-  }
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() /
-                                       ("strata_tokenizer_parity_" + std::to_string(std::rand()));
-  std::filesystem::remove_all(folder);
-  const std::string command =
-      "'" + python + "' '" + script + "' '" + folder.string() + "' '" + goldens + "'";
-  int result = std::system(command.c_str()) == 0 ? 0 : 1;
-  if (result == 0) result = CompareFolder(folder);
-  std::filesystem::remove_all(folder);
-  return result;
-}
-
 }  // namespace
 }  // namespace strata::models
 
@@ -174,5 +154,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: tokenizer_parity SCRIPT [GOLDENS] | --folder FOLDER\n");
     return 2;
   }
-  return strata::models::RunScript(argv[1], argc > 2 ? argv[2] : "");
+  return strata::models::CompareWithScript(
+      argv[1], argc > 2 ? argv[2] : "",
+      "the tokenizers were NOT compared with the packages tokenizers and sentencepiece",
+      strata::models::CompareFolder);
 }

@@ -253,7 +253,7 @@ def golden_kinds(goldens):
             add(name, Tokenizer.from_file(f"{folder}/tokenizer.json"), (texts or ["no text"]) + TEXTS[:60], own_texts=True)
 
 
-os.makedirs(FOLDER)
+os.makedirs(FOLDER, exist_ok=True)
 write_texts(f"{FOLDER}/texts.jsonl", TEXTS)
 word_piece_kinds()
 bpe_kinds()
