@@ -23,7 +23,8 @@ int Serve(std::vector<std::string> arguments) {
   const std::string program = ProgramFolder() + "/strata-server";
   const bool needs_model =
       std::none_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
-        return Names(argument, "--model") || argument == "--help" || argument == "-h";
+        return Names(argument, "--model") || Names(argument, "--repository") ||
+               argument == "--help" || argument == "-h";
       });
   if (needs_model) {
     auto folder = DefaultModelFolder();

@@ -93,6 +93,7 @@ class ServerImpl final : public Server {
 
   ~ServerImpl() override {
     Drain(absl::ZeroDuration(), absl::ZeroDuration());
+    runtime_->models().Unwatch(watch_);
     {
       std::lock_guard<std::mutex> lock(mu_);
       stopped_ = true;
@@ -133,6 +134,8 @@ class ServerImpl final : public Server {
     }
     address_ = BoundAddress(options.listen_address, port);
     SetServing(true);
+    watch_ = runtime_->models().Watch(
+        [this](const std::string& name, bool ready) { SetModelServing(name, ready); });
     housekeeper_ = std::thread([this] { Housekeep(); });
     return absl::OkStatus();
   }
@@ -145,6 +148,10 @@ class ServerImpl final : public Server {
     telemetry::Log(telemetry::LogLevel::kInfo, "drain_begin",
                    {{"grace_ms", absl::ToDoubleMilliseconds(grace)},
                     {"timeout_ms", absl::ToDoubleMilliseconds(timeout)}});
+    {
+      std::lock_guard<std::mutex> health_lock(health_mu_);
+      leaving_ = true;
+    }
     SetServing(false);
     absl::SleepFor(grace);
     const absl::Time deadline = absl::Now() + timeout;
@@ -161,11 +168,15 @@ class ServerImpl final : public Server {
   void SetServing(bool serving) {
     grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
     if (health == nullptr) return;
+    health->SetServingStatus(serving);  // all names that are known
     health->SetServingStatus(kServiceName, serving);
-    for (const std::string& name : runtime_->model_names()) {
-      health->SetServingStatus("models/" + name, serving);
-    }
-    health->SetServingStatus(serving);
+  }
+
+  // A load that ends during a drain must not raise its model again.
+  void SetModelServing(const std::string& name, bool ready) {
+    std::lock_guard<std::mutex> lock(health_mu_);
+    grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
+    if (health != nullptr) health->SetServingStatus("models/" + name, ready && !leaving_);
   }
 
   void Housekeep() {
@@ -184,6 +195,10 @@ class ServerImpl final : public Server {
   StrataServiceImpl service_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
+
+  int64_t watch_ = 0;
+  std::mutex health_mu_;
+  bool leaving_ = false;  // guarded by health_mu_
 
   std::mutex drain_mu_;
   bool drained_ = false;

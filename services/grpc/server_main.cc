@@ -28,6 +28,7 @@ struct Flags {
   std::vector<std::string> models;
   runtime::RuntimeOptions runtime;
   ServerOptions server;
+  double warm_up_s = 2;
   double drain_grace_s = 0;
   double drain_timeout_s = 30;
   double stream_idle_timeout_s = 300;
@@ -39,8 +40,18 @@ void AddFlags(Flags& flags, CLI::App& app) {
   runtime::Limits& limits = flags.runtime.limits;
   app.add_option("--model", flags.models,
                  "NAME=FOLDER, or FOLDER (its last part is the name); may be given many times, the "
-                 "first is the default model")
-      ->required();
+                 "first is the default model");
+  app.add_option("--repository", flags.runtime.repository,
+                 "folder of MODEL/VERSION/ folders with checksums, beside or in place of --model; "
+                 "its models can be loaded and unloaded while the server runs");
+  app.add_option("--max-model-bytes", flags.runtime.max_model_bytes,
+                 "weights of all models together; 0 = what the machine has")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--warm-up", flags.warm_up_s,
+                 "seconds at most that a model warms up before it serves; 0 = no warm-up")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--listen", flags.server.listen_address,
                  "address to listen on; port 0 chooses a free one")
       ->capture_default_str();
@@ -105,18 +116,11 @@ absl::Status Serve(Flags& flags, const sigset_t& signals) {
   for (const std::string& model : flags.models) {
     flags.runtime.models.push_back(ParseModel(model));
   }
+  flags.runtime.warm_up = absl::Seconds(flags.warm_up_s);
   flags.server.stream.idle_timeout = absl::Seconds(flags.stream_idle_timeout_s);
 
   auto runtime = runtime::Runtime::Create(flags.runtime);
   if (!runtime.ok()) return runtime.status();
-  for (const std::string& name : (*runtime)->model_names()) {
-    const models::ModelInfo& info = (*runtime)->engine(name)->info();
-    telemetry::Log(LogLevel::kInfo, "model_loaded",
-                   {{"model", name},
-                    {"architecture", info.architecture},
-                    {"parameters", info.num_parameters},
-                    {"weight_bytes", info.weight_bytes}});
-  }
   auto server = Server::Start(flags.server, runtime->get());
   if (!server.ok()) return server.status();
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
@@ -149,6 +153,9 @@ int Main(int argc, char** argv) {
   AddFlags(flags, app);
   try {
     app.parse(argc, argv);
+    if (flags.models.empty() && flags.runtime.repository.empty()) {
+      throw CLI::RequiredError("--model or --repository");
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

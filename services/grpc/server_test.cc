@@ -316,6 +316,25 @@ TEST(ServerTest, HealthKnowsServerServiceAndModels) {
   EXPECT_EQ(unknown.Read(), std::nullopt);
 }
 
+TEST(ServerTest, HealthFollowsAModelThatIsUnloaded) {
+  TestServer server;
+  const auto channel = server.NewChannel();
+  RawStream watch(channel, "/grpc.health.v1.Health/Watch");
+  ASSERT_TRUE(watch.Write(HealthRequest("models/second")));
+  ASSERT_EQ(watch.Read(), kServing);
+  ASSERT_TRUE(server.runtime().models().Unload("second").ok());
+  EXPECT_EQ(watch.Read(), kNotServing);
+  RawStream other(channel, "/grpc.health.v1.Health/Check");
+  ASSERT_TRUE(other.Write(HealthRequest("models/first")));
+  EXPECT_EQ(other.Read(), kServing);
+  v1::ClassifyRequest request = MakeRequest("text");
+  request.set_model("second");
+  v1::ClassifyResponse response;
+  const grpc::Status status = Classify(*server.NewStub(), request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(DetailsOf(status).info.reason(), "MODEL_NOT_LOADED");
+}
+
 TEST(ServerTest, HealthWatchSeesTheDrainBeforeServiceEnds) {
   TestServer server;
   const auto channel = server.NewChannel();

@@ -152,8 +152,11 @@ grpc::ServerUnaryReactor* ListModels(const TaskContext& task, grpc::CallbackServ
                                      const v1::ListModelsRequest* request,
                                      v1::ListModelsResponse* response) {
   auto* reactor = new UnaryReactor(task, context);
-  const std::vector<std::string> names = task.runtime->model_names();
-  const auto num_models = static_cast<int32_t>(names.size());
+  std::vector<std::shared_ptr<const runtime::ServedModel>> models;
+  for (const std::string& name : task.runtime->model_names()) {
+    if (auto model = task.runtime->models().Find(name); model.ok()) models.push_back(*model);
+  }
+  const auto num_models = static_cast<int32_t>(models.size());
   int32_t begin = 0;  // the page token is the index of the page's first model
   if (request->page_size() < 0) {
     reactor->End(runtime::WithDetail(absl::InvalidArgumentError("page_size is negative"),
@@ -171,8 +174,8 @@ grpc::ServerUnaryReactor* ListModels(const TaskContext& task, grpc::CallbackServ
       request->page_size() == 0 ? kDefaultPageSize : std::min(request->page_size(), kMaxPageSize);
   const int32_t end = std::min(num_models, begin + page_size);
   for (int32_t i = begin; i < end; ++i) {
-    const std::string& name = names[static_cast<size_t>(i)];
-    ToProto(name, task.runtime->engine(name)->info(), response->add_models());
+    const runtime::ServedModel& model = *models[static_cast<size_t>(i)];
+    ToProto(model.name, model.engine->info(), response->add_models());
   }
   if (end < num_models) response->set_next_page_token(absl::StrCat(end));
   reactor->End(absl::OkStatus());
@@ -183,16 +186,12 @@ grpc::ServerUnaryReactor* GetModel(const TaskContext& task, grpc::CallbackServer
                                    const v1::GetModelRequest* request,
                                    v1::GetModelResponse* response) {
   auto* reactor = new UnaryReactor(task, context);
-  const auto engine = task.runtime->engine(request->name());
-  if (engine == nullptr) {
-    reactor->End(runtime::WithDetail(
-        absl::NotFoundError(absl::StrCat("no model is named '", request->name(), "'")),
-        {.reason = "MODEL_NOT_FOUND", .field = "name"}));
+  const auto model = task.runtime->models().Find(request->name());
+  if (!model.ok()) {
+    reactor->End(runtime::WithDetail(model.status(), {.field = "name"}));
     return reactor;
   }
-  const std::string name =
-      request->name().empty() ? task.runtime->model_names().front() : request->name();
-  ToProto(name, engine->info(), response->mutable_model());
+  ToProto((*model)->name, (*model)->engine->info(), response->mutable_model());
   reactor->End(absl::OkStatus());
   return reactor;
 }

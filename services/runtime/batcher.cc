@@ -22,7 +22,7 @@ void Batcher::Remove(const PendingCall& call) {
 
 std::vector<std::shared_ptr<PendingCall>> Batcher::Take() {
   std::vector<std::shared_ptr<PendingCall>> batch;
-  const models::Engine* engine = nullptr;
+  const ServedModel* model = nullptr;
   int64_t tokens_left = limits_.max_tokens;
   int num_looked_past = 0;
   std::vector<PendingCall*> passed_over;
@@ -30,7 +30,7 @@ std::vector<std::shared_ptr<PendingCall>> Batcher::Take() {
        it != calls_.end() && static_cast<int64_t>(batch.size()) < limits_.max_documents;) {
     PendingCall& call = **it;
     const bool fits =
-        batch.empty() || (call.payload.engine.get() == engine && call.num_tokens <= tokens_left);
+        batch.empty() || (call.payload.model.get() == model && call.num_tokens <= tokens_left);
     if (!fits) {
       passed_over.push_back(&call);
       if (call.num_skips >= limits_.max_skips || ++num_looked_past > limits_.max_look_ahead) break;
@@ -40,7 +40,7 @@ std::vector<std::shared_ptr<PendingCall>> Batcher::Take() {
     // Whoever stands before a call that is taken has been overtaken once more.
     for (PendingCall* overtaken : passed_over) ++overtaken->num_skips;
     passed_over.clear();
-    engine = call.payload.engine.get();
+    model = call.payload.model.get();
     tokens_left -= call.num_tokens;
     num_tokens_ -= call.num_tokens;
     batch.push_back(std::move(*it));

@@ -34,8 +34,8 @@ class Batcher {
   void Add(std::shared_ptr<PendingCall> call);
   void Remove(const PendingCall& call);
 
-  // The calls of the next pass, all of one engine, in order of arrival; empty if there are none.
-  // A document over max_tokens is a batch of its own.
+  // The calls of the next pass, all of one version of a model, in order of arrival; empty if there
+  // are none. A document over max_tokens is a batch of its own.
   std::vector<std::shared_ptr<PendingCall>> Take();
 
   bool empty() const { return calls_.empty(); }

@@ -6,7 +6,6 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "services/runtime/testing/null_engine.h"
 
 namespace strata::runtime {
 namespace {
@@ -16,11 +15,11 @@ using ::testing::IsEmpty;
 
 class BatcherTest : public ::testing::Test {
  protected:
-  void Add(Batcher& batcher, int64_t sequence, int64_t num_tokens, int engine = 0) {
+  void Add(Batcher& batcher, int64_t sequence, int64_t num_tokens, int model = 0) {
     auto call = std::make_shared<PendingCall>();
     call->sequence = sequence;
     call->num_tokens = num_tokens;
-    call->payload.engine = engines_[engine];
+    call->payload.model = models_[model];
     batcher.Add(call);
     calls_.push_back(std::move(call));
   }
@@ -31,8 +30,8 @@ class BatcherTest : public ::testing::Test {
     return sequences;
   }
 
-  const std::shared_ptr<const models::Engine> engines_[2] = {testing::MakeNullEngine(),
-                                                             testing::MakeNullEngine()};
+  const std::shared_ptr<const ServedModel> models_[2] = {std::make_shared<ServedModel>(),
+                                                         std::make_shared<ServedModel>()};
   std::vector<std::shared_ptr<PendingCall>> calls_;
 };
 
@@ -113,7 +112,7 @@ TEST_F(BatcherTest, AgedCallEndsTheLook) {
   }
 }
 
-TEST_F(BatcherTest, OneEngineABatch) {
+TEST_F(BatcherTest, OneModelABatch) {
   Batcher batcher({.max_tokens = 100});
   Add(batcher, 0, 10, 0);
   Add(batcher, 1, 10, 1);

@@ -26,7 +26,7 @@ enum class CallStage : uint8_t { kQueued, kPreparing, kPrepared, kRunning, kDone
 // What a call carries. It moves out as a whole, so that its memory and its permit go together.
 struct CallPayload {
   Request request;
-  std::shared_ptr<const models::Engine> engine;
+  std::shared_ptr<const ServedModel> model;
   std::optional<models::PreparedDocument> prepared;
   std::shared_ptr<Permit> permit;
 };

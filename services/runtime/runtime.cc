@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
-#include <set>
 #include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
 #include "services/runtime/error_detail.h"
@@ -31,9 +29,9 @@ constexpr int64_t kPreparedBatches = 4;
 
 class RuntimeImpl : public Runtime {
  public:
-  RuntimeImpl(const RuntimeOptions& options, std::vector<NamedEngine> engines)
+  RuntimeImpl(const RuntimeOptions& options, std::unique_ptr<ModelRepository> models)
       : limits_(options.limits),
-        engines_(std::move(engines)),
+        models_(std::move(models)),
         admission_(Admission::Create(limits_.max_queued_bytes, limits_.max_queued_requests)),
         scheduler_(
             std::make_shared<Scheduler>(BatchLimits{.max_tokens = limits_.max_batch_tokens,
@@ -87,26 +85,8 @@ class RuntimeImpl : public Runtime {
   }
 
   absl::Status Check(const Request& request, int64_t num_bytes) const override {
-    const std::shared_ptr<const Engine> engine = this->engine(request.model);
-    if (engine == nullptr) {
-      return WithDetail(
-          absl::NotFoundError(absl::StrCat("no model is named '", request.model,
-                                           "'; loaded: ", absl::StrJoin(model_names(), ", "))),
-          {.reason = "MODEL_NOT_FOUND", .field = "model"});
-    }
-    if (request.prepare.max_tokens < 0) {
-      return WithDetail(absl::InvalidArgumentError(absl::StrCat(
-                            "max_tokens is ", request.prepare.max_tokens, "; give 0 or more")),
-                        {.reason = "INVALID_OPTIONS", .field = "options.prepare.max_tokens"});
-    }
-    if (num_bytes > limits_.max_document_bytes) {
-      return WithDetail(absl::ResourceExhaustedError(absl::StrCat("the document has ", num_bytes,
-                                                                  " bytes; max_document_bytes is ",
-                                                                  limits_.max_document_bytes)),
-                        {.reason = "DOCUMENT_TOO_LARGE", .field = "document"});
-    }
-    return WithDetailByCode(engine->Check(request.task), "INVALID_OPTIONS", "INVALID_OPTIONS",
-                            "options");
+    const auto model = models_->Find(request.model);
+    return model.ok() ? CheckFor(*(*model)->engine, request, num_bytes) : model.status();
   }
 
   absl::StatusOr<std::shared_ptr<Permit>> Reserve() override { return admission_->Reserve(); }
@@ -119,27 +99,38 @@ class RuntimeImpl : public Runtime {
 
   const Limits& limits() const override { return limits_; }
 
-  std::vector<std::string> model_names() const override {
-    std::vector<std::string> names;
-    for (const NamedEngine& engine : engines_) names.push_back(engine.first);
-    return names;
-  }
+  ModelRepository& models() override { return *models_; }
+  const ModelRepository& models() const override { return *models_; }
 
-  std::shared_ptr<const Engine> engine(const std::string& model) const override {
-    if (model.empty()) return engines_.front().second;
-    for (const NamedEngine& engine : engines_) {
-      if (engine.first == model) return engine.second;
-    }
-    return nullptr;
+  void Drain(absl::Time deadline) override {
+    models_->Stop();
+    scheduler_->Drain(deadline);
   }
-
-  void Drain(absl::Time deadline) override { scheduler_->Drain(deadline); }
 
  private:
+  absl::Status CheckFor(const Engine& engine, const Request& request, int64_t num_bytes) const {
+    if (request.prepare.max_tokens < 0) {
+      return WithDetail(absl::InvalidArgumentError(absl::StrCat(
+                            "max_tokens is ", request.prepare.max_tokens, "; give 0 or more")),
+                        {.reason = "INVALID_OPTIONS", .field = "options.prepare.max_tokens"});
+    }
+    if (num_bytes > limits_.max_document_bytes) {
+      return WithDetail(absl::ResourceExhaustedError(absl::StrCat("the document has ", num_bytes,
+                                                                  " bytes; max_document_bytes is ",
+                                                                  limits_.max_document_bytes)),
+                        {.reason = "DOCUMENT_TOO_LARGE", .field = "document"});
+    }
+    return WithDetailByCode(engine.Check(request.task), "INVALID_OPTIONS", "INVALID_OPTIONS",
+                            "options");
+  }
+
   // Checks a request, takes its permit and fills the call with it.
   absl::Status Admit(Request request, PendingCall& call) const {
     const auto num_bytes = static_cast<int64_t>(request.document.size());
-    if (const absl::Status status = Check(request, num_bytes); !status.ok()) return status;
+    auto model = models_->Find(request.model);
+    if (!model.ok()) return model.status();
+    const absl::Status status = CheckFor(*(*model)->engine, request, num_bytes);
+    if (!status.ok()) return status;
     call.payload.permit = std::move(request.permit);
     if (call.payload.permit == nullptr) {
       absl::StatusOr<std::shared_ptr<Permit>> permit = admission_->Acquire(num_bytes);
@@ -147,8 +138,7 @@ class RuntimeImpl : public Runtime {
       call.payload.permit = *std::move(permit);
     }
     call.payload.permit->Commit();
-    call.payload.engine = engine(request.model);
-    if (request.model.empty()) request.model = engines_.front().first;
+    call.payload.model = *std::move(model);
     call.payload.request = std::move(request);
     return absl::OkStatus();
   }
@@ -187,7 +177,8 @@ class RuntimeImpl : public Runtime {
     options.max_tokens = options.max_tokens == 0
                              ? limits_.max_document_tokens
                              : std::min(options.max_tokens, limits_.max_document_tokens);
-    absl::StatusOr<PreparedDocument> prepared = payload.engine->Prepare(*std::move(tree), options);
+    absl::StatusOr<PreparedDocument> prepared =
+        payload.model->engine->Prepare(*std::move(tree), options);
     if (!prepared.ok()) {
       return WithDetailByCode(prepared.status(), "INVALID_DOCUMENT", "TOO_MANY_TOKENS", "document");
     }
@@ -232,7 +223,7 @@ class RuntimeImpl : public Runtime {
     };
     using Results = std::vector<TaskResult>;
     absl::StatusOr<Results> results = Guarded<Results>(
-        "computing", [&] { return batch[0]->payload.engine->Run(items, cancelled); });
+        "computing", [&] { return batch[0]->payload.model->engine->Run(items, cancelled); });
     if (results.ok() && results->size() != batch.size()) {
       return absl::InternalError(absl::StrCat("the engine answered ", results->size(), " of ",
                                               batch.size(), " documents"));
@@ -251,7 +242,8 @@ class RuntimeImpl : public Runtime {
     const absl::Time now = absl::Now();
     Response response;
     response.id = std::move(call.payload.request.id);
-    response.model = std::move(call.payload.request.model);
+    response.model = call.payload.model->name;
+    response.model_version = call.payload.model->version;
     response.result = *std::move(result);
     response.tree = std::move(call.payload.prepared->tree);
     response.timings.prepare = call.prepare_end - call.prepare_begin;
@@ -264,7 +256,7 @@ class RuntimeImpl : public Runtime {
   }
 
   const Limits limits_;
-  const std::vector<NamedEngine> engines_;
+  const std::unique_ptr<ModelRepository> models_;
   const std::shared_ptr<Admission> admission_;
   const std::shared_ptr<Scheduler> scheduler_;
   std::vector<std::thread> threads_;
@@ -294,21 +286,25 @@ absl::Status CheckLimits(const Limits& limits) {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<Runtime>> Runtime::CreateWithLoader(const RuntimeOptions& options,
+                                                                   ModelRepository::Loader loader) {
+  if (absl::Status status = CheckLimits(options.limits); !status.ok()) return status;
+  ModelRepositoryOptions repository;
+  repository.models = options.models;
+  repository.folder = options.repository;
+  repository.max_model_bytes = options.max_model_bytes;
+  repository.warm_up = options.warm_up;
+  auto models = ModelRepository::Open(repository, std::move(loader));
+  if (!models.ok()) return models.status();
+  return std::make_unique<RuntimeImpl>(options, *std::move(models));
+}
+
 absl::StatusOr<std::unique_ptr<Runtime>> Runtime::CreateWithEngines(
     const RuntimeOptions& options, std::vector<NamedEngine> engines) {
   if (absl::Status status = CheckLimits(options.limits); !status.ok()) return status;
-  if (engines.empty()) return absl::InvalidArgumentError("no model is given; name at least one");
-  std::set<std::string> names;
-  for (const auto& [name, engine] : engines) {
-    if (name.empty()) return absl::InvalidArgumentError("a model has an empty name");
-    if (engine == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat("model '", name, "' has no engine"));
-    }
-    if (!names.insert(name).second) {
-      return absl::InvalidArgumentError(absl::StrCat("two models are named '", name, "'"));
-    }
-  }
-  return std::make_unique<RuntimeImpl>(options, std::move(engines));
+  auto models = ModelRepository::Of(std::move(engines));
+  if (!models.ok()) return models.status();
+  return std::make_unique<RuntimeImpl>(options, *std::move(models));
 }
 
 }  // namespace strata::runtime

@@ -17,6 +17,7 @@
 #include "models/engine/engine.h"
 #include "models/engine/result.h"
 #include "services/runtime/admission.h"
+#include "services/runtime/model_repository.h"
 
 namespace strata::runtime {
 
@@ -32,14 +33,19 @@ struct Limits {
 struct RuntimeOptions {
   // name → folder. The first is the default model (an empty Request::model).
   std::vector<std::pair<std::string, std::string>> models;
-  int compute_threads = 0;  // 0 = the cores this process may use
-  int prepare_threads = 0;  // reading and tokenizing; 0 = the same
+  // Folder of models with versions (model_folder.h), beside or in place of those above; may be
+  // empty.
+  std::string repository;
+  int64_t max_model_bytes = 0;  // weights of all models together; 0 = what the machine has
+  absl::Duration warm_up = absl::ZeroDuration();  // at most this long a model; 0 = none
+  int compute_threads = 0;                        // 0 = the cores this process may use
+  int prepare_threads = 0;                        // reading and tokenizing; 0 = the same
   Limits limits;
 };
 
 struct Request {
   std::string id;        // echoed
-  std::string model;     // empty = the default
+  std::string model;     // NAME, NAME@VERSION or NAME@LABEL; empty = the default
   std::string document;  // bytes as they stand in the file
   models::DocumentFormat format = models::DocumentFormat::kAuto;
   std::string file_name;  // only for kAuto; may be empty
@@ -56,7 +62,8 @@ struct Timings {
 
 struct Response {
   std::string id;
-  std::string model;
+  std::string model;          // its name
+  int64_t model_version = 0;  // that answered
   models::TaskResult result;  // its status is OK
   models::DocumentTree tree;  // so that nodes and spans can be shown
   Timings timings;
@@ -74,11 +81,14 @@ using Done = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
 // Thread-safe. Must not be destroyed from within one of its own callbacks.
 class Runtime {
  public:
-  // Loads the engines. INVALID_ARGUMENT: no model, two of one name, a limit that makes no sense;
-  // else what Engine::Load says.
+  // Loads the models. INVALID_ARGUMENT: a limit that makes no sense; else what
+  // ModelRepository::Open says.
   static absl::StatusOr<std::unique_ptr<Runtime>> Create(const RuntimeOptions& options);
+  // The same with another way to load than Engine::Load.
+  static absl::StatusOr<std::unique_ptr<Runtime>> CreateWithLoader(const RuntimeOptions& options,
+                                                                   ModelRepository::Loader loader);
   // The same with engines that are there already, in place of options.models.
-  using NamedEngine = std::pair<std::string, std::shared_ptr<const models::Engine>>;
+  using NamedEngine = ModelRepository::NamedEngine;
   static absl::StatusOr<std::unique_ptr<Runtime>> CreateWithEngines(
       const RuntimeOptions& options, std::vector<NamedEngine> engines);
   virtual ~Runtime() = default;  // drains with no time left, then joins
@@ -107,12 +117,19 @@ class Runtime {
   virtual void WhenRoom(absl::AnyInvocable<void()> callback) = 0;
 
   virtual const Limits& limits() const = 0;
-  virtual std::vector<std::string> model_names() const = 0;
-  // Null if there is none of this name (empty = the default).
-  virtual std::shared_ptr<const models::Engine> engine(const std::string& model) const = 0;
+  // What is served, and its loading and unloading while calls run.
+  virtual ModelRepository& models() = 0;
+  virtual const ModelRepository& models() const = 0;
+  // The same, in short: the names, the default one first; the engine that `model` refers to, or
+  // null.
+  std::vector<std::string> model_names() const { return models().names(); }
+  std::shared_ptr<const models::Engine> engine(const std::string& model) const {
+    const auto found = models().Find(model);
+    return found.ok() ? (*found)->engine : nullptr;
+  }
 
   // Refuses new requests, answers all accepted ones; what is left at `deadline` ends as
-  // UNAVAILABLE. Returns when every callback has run.
+  // UNAVAILABLE. Returns when every callback has run. Loads end, too.
   virtual void Drain(absl::Time deadline) = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "models/tokenizer/token_nodes.h"
 #include "services/runtime/error_detail.h"
 #include "services/runtime/guarded.h"
@@ -56,23 +57,27 @@ absl::StatusOr<InspectResponse> InspectNow(const models::Engine* engine,
 
 std::shared_ptr<Call> Tokenize(Runtime& runtime, TokenizeRequest request,
                                absl::AnyInvocable<void(absl::StatusOr<TokenizeResponse>)> done) {
-  Request check;
-  check.model = request.model;
   const auto num_bytes = static_cast<int64_t>(request.text.size());
-  if (const absl::Status status = runtime.Check(check, num_bytes);
-      status.code() == absl::StatusCode::kNotFound ||
-      status.code() == absl::StatusCode::kResourceExhausted) {
-    done(status);
+  const auto model = runtime.models().Find(request.model);
+  if (!model.ok()) {
+    done(model.status());
     return std::make_shared<AnsweredCall>();
   }
-  if (request.model.empty()) request.model = runtime.model_names().front();
+  if (num_bytes > runtime.limits().max_document_bytes) {
+    done(WithDetail(absl::ResourceExhaustedError(absl::StrCat("the text has ", num_bytes,
+                                                              " bytes; max_document_bytes is ",
+                                                              runtime.limits().max_document_bytes)),
+                    {.reason = "DOCUMENT_TOO_LARGE", .field = "text"}));
+    return std::make_shared<AnsweredCall>();
+  }
+  request.model = (*model)->name;
   const absl::Time deadline = request.deadline;
   return runtime.Post(num_bytes, deadline,
-                      [engine = runtime.engine(request.model), request = std::move(request),
+                      [model = *model, request = std::move(request),
                        done = std::move(done)](const absl::Status& status) mutable {
                         if (status.ok()) {
                           done(Guarded<TokenizeResponse>(
-                              "tokenizing", [&] { return TokenizeNow(*engine, request); }));
+                              "tokenizing", [&] { return TokenizeNow(*model->engine, request); }));
                         } else {
                           done(status);
                         }
@@ -85,13 +90,12 @@ std::shared_ptr<Call> Inspect(Runtime& runtime, InspectRequest request,
   const absl::Time deadline = request.deadline;
   std::shared_ptr<const models::Engine> engine;
   if (request.include_tokens) {
-    engine = runtime.engine(request.model);
-    if (engine == nullptr) {
-      Request check;
-      check.model = request.model;
-      done(runtime.Check(check, num_bytes));
+    const auto model = runtime.models().Find(request.model);
+    if (!model.ok()) {
+      done(model.status());
       return std::make_shared<AnsweredCall>();
     }
+    engine = (*model)->engine;
   }
   return runtime.Post(num_bytes, deadline,
                       [engine, limits = runtime.limits(), request = std::move(request),
