@@ -88,6 +88,9 @@ class SoxrResampler : public Resampler {
 // A polyphase filter. With o, n the rates over their common divisor and b = 0.99·min(o, n), output
 // j = q·n + a is the sum over taps k of in[q·o + k] · g((k/o − a/n)·b),
 // g(t) = (b/o) · sinc(t) · cos²(πt/12) for |t| < 6. Samples outside the sound are 0.
+//
+// torchaudio computes the taps in float32, operation by operation as Tap does; their rounding is
+// within reach of a log-mel spectrogram's quiet bands, so it is part of the definition.
 class SincHannResampler : public Resampler {
  public:
   static constexpr double kZeroCrossings = 6, kRolloff = 0.99;
@@ -103,9 +106,7 @@ class SincHannResampler : public Resampler {
       const auto first = static_cast<int64_t>(std::ceil(centre - reach));
       first_tap_[static_cast<size_t>(a)] = first;
       for (int64_t i = 0; i < num_taps_; ++i) {
-        const double t = (static_cast<double>(first + i) - centre) / static_cast<double>(o) * base;
-        taps_[static_cast<size_t>(a * num_taps_ + i)] =
-            static_cast<float>(Filter(t) * base / static_cast<double>(o));
+        taps_[static_cast<size_t>(a * num_taps_ + i)] = Tap(a, first + i, base);
       }
     }
     history_begin_ = first_tap_.front();
@@ -127,11 +128,16 @@ class SincHannResampler : public Resampler {
   }
 
  private:
-  static double Filter(double t) {
-    if (std::fabs(t) >= kZeroCrossings) return 0;
-    const double window = std::cos(std::numbers::pi * t / (2 * kZeroCrossings));
-    const double sinc = t == 0 ? 1 : std::sin(std::numbers::pi * t) / (std::numbers::pi * t);
-    return sinc * window * window;
+  float Tap(int64_t phase, int64_t tap, double base) const {
+    constexpr auto kReach = static_cast<float>(kZeroCrossings);
+    constexpr auto kPi = std::numbers::pi_v<float>;
+    float t = static_cast<float>(-phase) / static_cast<float>(n_) +
+              static_cast<float>(tap) / static_cast<float>(o_);
+    t = std::clamp(t * static_cast<float>(base), -kReach, kReach);
+    const float cosine = std::cos(t * kPi / kReach / 2);
+    t *= kPi;
+    const float sinc = t == 0 ? 1 : std::sin(t) / t;
+    return sinc * (cosine * cosine * static_cast<float>(base / static_cast<double>(o_)));
   }
 
   // Every output whose taps are all there; up to `last` outputs in all, if that is not negative.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "models/verify/golden_case.h"
 #include "models/verify/hdt_verify.h"
+#include "models/verify/htsat_verify.h"
 
 namespace strata::models {
 namespace {
@@ -15,7 +16,8 @@ struct Row {
   absl::Status (*verify)(const GoldenCase& golden, Comparison& comparison);
 };
 
-constexpr Row kFamilies[] = {{"HDT", VerifyHdt}};
+constexpr Row kFamilies[] = {
+    {"HDT", VerifyHdt}, {"htsat_frontend", VerifyHtsatFrontend}, {"htsat", VerifyHtsat}};
 
 VerifyResult Run(const GoldenCase& golden) {
   for (const Row& row : kFamilies) {

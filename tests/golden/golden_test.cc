@@ -13,8 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Folders of a family whose names do not begin with `except`.
-std::vector<std::string> CaseFolders(const std::string& family, const std::string& except) {
+// Folders of a family; not those whose names begin with `except`.
+std::vector<std::string> CaseFolders(const std::string& family, const std::string& except = "") {
   std::vector<std::string> folders;
   const fs::path root = fs::path(STRATA_SHARED_DIR) / "goldens" / family;
   if (!fs::exists(root)) {
@@ -23,24 +23,33 @@ std::vector<std::string> CaseFolders(const std::string& family, const std::strin
   }
   for (const auto& entry : fs::directory_iterator(root)) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && !name.starts_with(except)) folders.push_back(entry.path().string());
+    if (entry.is_directory() && (except.empty() || !name.starts_with(except)))
+      folders.push_back(entry.path().string());
   }
   std::sort(folders.begin(), folders.end());
   return folders;
 }
 
+void ExpectPass(const std::string& folder) {
+  const VerifyResult result = VerifyCase(folder);
+  EXPECT_TRUE(result.pass) << folder << ": " << result.status;
+  for (const VerifyOutput& output : result.outputs) {
+    EXPECT_TRUE(output.pass()) << result.case_name << " " << output.name << " is "
+                               << output.max_abs_error << " off, allowed " << output.tolerance;
+  }
+  std::cout << result.case_name << ": " << result.outputs.size() << " outputs, max error "
+            << result.max_abs_error << "\n";
+}
+
 TEST(Golden, HdtEncoderAndMaskedLm) {
   for (const std::string& folder : CaseFolders("hdt", "ed_")) {
     if (folder.ends_with("saved_by_reference_ed")) continue;  // an encoder-decoder too
-    const VerifyResult result = VerifyCase(folder);
-    EXPECT_TRUE(result.pass) << folder << ": " << result.status;
-    for (const VerifyOutput& output : result.outputs) {
-      EXPECT_TRUE(output.pass()) << result.case_name << " " << output.name << " is "
-                                 << output.max_abs_error << " off, allowed " << output.tolerance;
-    }
-    std::cout << result.case_name << ": " << result.outputs.size() << " outputs, max error "
-              << result.max_abs_error << "\n";
+    ExpectPass(folder);
   }
+}
+
+TEST(Golden, SoundTaggers) {
+  for (const std::string& folder : CaseFolders("htsat")) ExpectPass(folder);
 }
 
 TEST(Golden, AFolderThatIsNoCaseSaysWhy) {
