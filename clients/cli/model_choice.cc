@@ -1,9 +1,13 @@
 #include "clients/cli/model_choice.h"
 
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "strata/embedded.h"
@@ -12,6 +16,13 @@ namespace strata::cli {
 namespace {
 
 constexpr char kDefaultModel[] = "openstax-subjects";
+
+absl::Status ReadWhole(const std::string& path, std::string& content) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
+  content.assign(std::istreambuf_iterator<char>(file), {});
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -46,6 +57,15 @@ void ModelChoice::AddFlags(CLI::App& command) {
       ->type_name("FOLDER");
   command.add_option("--server", server_, "A running `strata serve`, instead of this process")
       ->type_name("HOST:PORT");
+  command.add_flag("--tls", tls_, "Connect to it with TLS (implied by the next three)");
+  command.add_option("--tls-ca", tls_ca_, "Certificates to trust (default: the system's)")
+      ->type_name("FILE");
+  command.add_option("--tls-cert", tls_cert_, "Our certificate, for mutual TLS")->type_name("FILE");
+  command.add_option("--tls-key", tls_key_, "Its key")->type_name("FILE");
+  command
+      .add_option("--token-file", token_file_,
+                  "Bearer token that the service asks for (default: $STRATA_TOKEN)")
+      ->type_name("FILE");
   command.add_option("--threads", threads_, "Threads to compute with (default: all cores)")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
@@ -58,11 +78,7 @@ void ModelChoice::AddFlags(CLI::App& command) {
 }
 
 absl::StatusOr<Client> ModelChoice::Connect() const {
-  if (!server_.empty()) {
-    ClientOptions options;
-    options.user_agent = "strata-cli";
-    return Client::Connect(server_, options);
-  }
+  if (!server_.empty()) return ConnectToServer();
   EmbeddedOptions options;
   options.compute_threads = threads_;
   std::string folder = model_;
@@ -77,6 +93,31 @@ absl::StatusOr<Client> ModelChoice::Connect() const {
   if (!path.has_filename()) path = path.parent_path();
   options.models = {{path.filename().string(), folder}};
   return MakeEmbeddedClient(options);
+}
+
+absl::StatusOr<Client> ModelChoice::ConnectToServer() const {
+  ClientOptions options;
+  options.user_agent = "strata-cli";
+  if (tls_ || !tls_ca_.empty() || !tls_cert_.empty() || !tls_key_.empty()) {
+    TlsOptions& tls = options.tls.emplace();
+    const std::pair<const std::string&, std::string&> files[] = {
+        {tls_ca_, tls.root_certificates},
+        {tls_cert_, tls.client_certificate},
+        {tls_key_, tls.client_key}};
+    for (const auto& [path, content] : files) {
+      if (path.empty()) continue;
+      if (absl::Status status = ReadWhole(path, content); !status.ok()) return status;
+    }
+  }
+  std::string token;
+  if (!token_file_.empty()) {
+    if (absl::Status status = ReadWhole(token_file_, token); !status.ok()) return status;
+  } else if (const char* const value = std::getenv("STRATA_TOKEN"); value != nullptr) {
+    token = value;
+  }
+  while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back()))) token.pop_back();
+  if (!token.empty()) options.metadata.emplace_back("authorization", "Bearer " + token);
+  return Client::Connect(server_, options);
 }
 
 std::optional<absl::Duration> ModelChoice::timeout() const {

@@ -20,7 +20,7 @@ std::string ProgramFolder();
 // folder. NOT_FOUND says where it was looked for.
 absl::StatusOr<std::string> DefaultModelFolder();
 
-// The flags --model, --server, --threads, --timeout.
+// The flags --model, --server with its security, --threads, --timeout.
 class ModelChoice {
  public:
   void AddFlags(CLI::App& command);
@@ -37,8 +37,13 @@ class ModelChoice {
   std::optional<absl::Duration> timeout() const;
 
  private:
+  absl::StatusOr<Client> ConnectToServer() const;
+
   std::string model_;
   std::string server_;
+  bool tls_ = false;
+  std::string tls_ca_, tls_cert_, tls_key_;
+  std::string token_file_;
   int threads_ = 0;
   double timeout_s_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -22,9 +23,10 @@ bool Names(const std::string& argument, const std::string& flag) {
 int Serve(std::vector<std::string> arguments) {
   const std::string program = ProgramFolder() + "/strata-server";
   const bool needs_model =
+      std::getenv("STRATA_MODEL") == nullptr && std::getenv("STRATA_REPOSITORY") == nullptr &&
       std::none_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
         return Names(argument, "--model") || Names(argument, "--repository") ||
-               argument == "--help" || argument == "-h";
+               Names(argument, "--config") || argument == "--help" || argument == "-h";
       });
   if (needs_model) {
     auto folder = DefaultModelFolder();

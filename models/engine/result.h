@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,6 +14,17 @@
 namespace strata::models {
 
 enum class Task : uint8_t { kClassify, kEmbed };
+
+// "classify", "embed".
+constexpr std::string_view TaskName(Task task) {
+  switch (task) {
+    case Task::kClassify:
+      return "classify";
+    case Task::kEmbed:
+      return "embed";
+  }
+  return "unknown";
+}
 
 // The parts of a document that can have a vector of their own.
 enum class EmbeddingLevel : uint8_t { kDocument, kSection, kSentence, kToken };

@@ -222,6 +222,21 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
   return absl::FromChrono(deadline);
 }
 
+std::string TraceparentOf(const grpc::CallbackServerContext& context) {
+  const auto found = context.client_metadata().find("traceparent");
+  if (found == context.client_metadata().end()) return "";
+  // version-trace_id-parent_id-flags, in lower-case hexadecimal digits.
+  const std::string_view value(found->second.data(), found->second.size());
+  if (value.size() != 55 || value[2] != '-' || value[35] != '-' || value[52] != '-') return "";
+  for (size_t i = 0; i < value.size(); ++i) {
+    const bool dash = i == 2 || i == 35 || i == 52;
+    if (!dash && std::string_view("0123456789abcdef").find(value[i]) == std::string_view::npos) {
+      return "";
+    }
+  }
+  return std::string(value);
+}
+
 absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyRequest& request) {
   return FromUnary(request);
 }

@@ -20,6 +20,8 @@ constexpr size_t kMaxIdBytes = 256;
 
 // The time by which the caller wants its answer.
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
+// The caller's W3C trace context; empty if there is none or it is malformed.
+std::string TraceparentOf(const grpc::CallbackServerContext& context);
 
 // Requests. INVALID_ARGUMENT names the field. A header's request has no document yet.
 absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyRequest& request);

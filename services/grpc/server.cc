@@ -14,6 +14,7 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
+#include "services/grpc/call_guard.h"
 #include "services/grpc/task_reactors.h"
 #include "services/telemetry/json_log.h"
 #include "strata/v1/strata_service.grpc.pb.h"
@@ -28,51 +29,61 @@ constexpr absl::Duration kGoodbye = absl::Milliseconds(200);  // for GOAWAY to a
 // Gives every method its reactor.
 class StrataServiceImpl final : public v1::StrataService::CallbackService {
  public:
-  StrataServiceImpl(const TaskContext& task, const StreamContext& stream)
-      : task_(task), stream_(stream) {}
+  StrataServiceImpl(const TaskContext& task, const StreamContext& stream, Authorizer* authorizer)
+      : task_(task), stream_(stream), guard_(authorizer) {}
 
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
                                      const v1::ClassifyRequest* request,
                                      v1::ClassifyResponse* response) override {
-    return service::Classify(task_, context, request, response);
+    return guard_.Unary(context, Scope::kInfer,
+                        [&] { return service::Classify(task_, context, request, response); });
   }
   grpc::ServerBidiReactor<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>* ClassifyStream(
       grpc::CallbackServerContext* context) override {
-    return service::ClassifyStream(stream_, context);
+    return guard_.Stream<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>(
+        context, Scope::kInfer, [&] { return service::ClassifyStream(stream_, context); });
   }
   grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* context,
                                   const v1::EmbedRequest* request,
                                   v1::EmbedResponse* response) override {
-    return service::Embed(task_, context, request, response);
+    return guard_.Unary(context, Scope::kInfer,
+                        [&] { return service::Embed(task_, context, request, response); });
   }
   grpc::ServerBidiReactor<v1::EmbedStreamRequest, v1::EmbedStreamResponse>* EmbedStream(
       grpc::CallbackServerContext* context) override {
-    return service::EmbedStream(stream_, context);
+    return guard_.Stream<v1::EmbedStreamRequest, v1::EmbedStreamResponse>(
+        context, Scope::kInfer, [&] { return service::EmbedStream(stream_, context); });
   }
   grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
                                      const v1::TokenizeRequest* request,
                                      v1::TokenizeResponse* response) override {
-    return service::Tokenize(task_, context, request, response);
+    return guard_.Unary(context, Scope::kInfer,
+                        [&] { return service::Tokenize(task_, context, request, response); });
   }
   grpc::ServerUnaryReactor* InspectDocument(grpc::CallbackServerContext* context,
                                             const v1::InspectDocumentRequest* request,
                                             v1::InspectDocumentResponse* response) override {
-    return service::InspectDocument(task_, context, request, response);
+    return guard_.Unary(context, Scope::kInfer, [&] {
+      return service::InspectDocument(task_, context, request, response);
+    });
   }
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
                                        const v1::ListModelsRequest* request,
                                        v1::ListModelsResponse* response) override {
-    return service::ListModels(task_, context, request, response);
+    return guard_.Unary(context, Scope::kRead,
+                        [&] { return service::ListModels(task_, context, request, response); });
   }
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const v1::GetModelRequest* request,
                                      v1::GetModelResponse* response) override {
-    return service::GetModel(task_, context, request, response);
+    return guard_.Unary(context, Scope::kRead,
+                        [&] { return service::GetModel(task_, context, request, response); });
   }
 
  private:
   const TaskContext task_;
   const StreamContext stream_;
+  const CallGuard guard_;
 };
 
 // "host:0" with the port that was bound.
@@ -84,10 +95,13 @@ std::string BoundAddress(const std::string& address, int port) {
 
 class ServerImpl final : public Server {
  public:
-  ServerImpl(const ServerOptions& options, runtime::Runtime* runtime)
+  ServerImpl(const ServerOptions& options, runtime::Runtime* runtime,
+             std::unique_ptr<Authorizer> authorizer)
       : runtime_(runtime),
+        authorizer_(std::move(authorizer)),
         service_({runtime, &active_, options.max_message_bytes},
-                 {runtime, &active_, &registry_, options.stream, options.max_message_bytes}),
+                 {runtime, &active_, &registry_, options.stream, options.max_message_bytes},
+                 authorizer_.get()),
         housekeeping_period_(std::clamp(options.stream.idle_timeout / 4, absl::Milliseconds(20),
                                         absl::Seconds(5))) {}
 
@@ -103,6 +117,8 @@ class ServerImpl final : public Server {
   }
 
   absl::Status Start(const ServerOptions& options) {
+    auto credentials = MakeServerCredentials(options.tls);
+    if (!credentials.ok()) return credentials.status();
     static std::once_flag plugins;  // they are of the process, and every builder takes them up
     std::call_once(plugins, [] {
       grpc::EnableDefaultHealthCheckService(true);
@@ -125,7 +141,7 @@ class ServerImpl final : public Server {
     quota.Resize(static_cast<size_t>(options.max_transport_bytes));
     builder.SetResourceQuota(quota);
     int port = 0;
-    builder.AddListeningPort(options.listen_address, grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(options.listen_address, *credentials, &port);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
@@ -185,13 +201,29 @@ class ServerImpl final : public Server {
       stop_changed_.wait_for(lock, absl::ToChronoNanoseconds(housekeeping_period_));
       lock.unlock();
       registry_.EndIdle(absl::Now());
+      ReloadTokens();
       lock.lock();
+    }
+  }
+
+  void ReloadTokens() {
+    if (authorizer_ == nullptr) return;
+    const absl::StatusOr<bool> reloaded = authorizer_->ReloadIfChanged();
+    if (!reloaded.ok()) {
+      const std::string message(reloaded.status().message());
+      if (message == token_error_) return;  // said already
+      token_error_ = message;
+      telemetry::Log(telemetry::LogLevel::kError, "tokens_not_reloaded", {{"error", message}});
+    } else if (*reloaded) {
+      token_error_.clear();
+      telemetry::Log(telemetry::LogLevel::kInfo, "tokens_reloaded", {});
     }
   }
 
   runtime::Runtime* const runtime_;
   ActiveCalls active_;
   StreamRegistry registry_;
+  const std::unique_ptr<Authorizer> authorizer_;
   StrataServiceImpl service_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
@@ -204,6 +236,7 @@ class ServerImpl final : public Server {
   bool drained_ = false;
 
   const absl::Duration housekeeping_period_;
+  std::string token_error_;  // of the housekeeping thread
   std::mutex mu_;
   std::condition_variable stop_changed_;
   bool stopped_ = false;
@@ -214,7 +247,13 @@ class ServerImpl final : public Server {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       runtime::Runtime* runtime) {
-  auto server = std::make_unique<ServerImpl>(options, runtime);
+  std::unique_ptr<Authorizer> authorizer;
+  if (!options.tokens_file.empty()) {
+    auto loaded = Authorizer::Load(options.tokens_file);
+    if (!loaded.ok()) return loaded.status();
+    authorizer = *std::move(loaded);
+  }
+  auto server = std::make_unique<ServerImpl>(options, runtime, std::move(authorizer));
   if (absl::Status status = server->Start(options); !status.ok()) return status;
   return server;
 }

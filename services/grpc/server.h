@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/grpc/server_credentials.h"
 #include "services/grpc/stream_reactors.h"
 #include "services/runtime/runtime.h"
 
@@ -21,14 +22,16 @@ struct ServerOptions {
   int max_concurrent_streams = 256;                // calls at once on one connection
   int64_t max_transport_bytes = int64_t{1} << 30;  // gRPC's own buffers, all connections
   StreamLimits stream;
+  TlsFiles tls;             // empty = plain text
+  std::string tokens_file;  // of Authorizer; empty = everybody may call everything
 };
 
 // Health (grpc.health.v1, Check and Watch) knows "", "strata.v1.StrataService" and "models/NAME"
 // for each model. Thread-safe.
 class Server {
  public:
-  // Serves when it returns. UNAVAILABLE: the address cannot be bound. `runtime` outlives the
-  // server.
+  // Serves when it returns. UNAVAILABLE: the address cannot be bound; what MakeServerCredentials
+  // and Authorizer::Load say. `runtime` outlives the server.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        runtime::Runtime* runtime);
   // Drains without grace and with no time left, unless Drain was called.

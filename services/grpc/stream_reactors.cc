@@ -64,7 +64,10 @@ class StreamReactor final
       public std::enable_shared_from_this<StreamReactor<Traits>> {
  public:
   StreamReactor(const StreamContext& stream, grpc::CallbackServerContext* context)
-      : stream_(stream), context_(context), deadline_(DeadlineOf(*context)) {}
+      : stream_(stream),
+        context_(context),
+        deadline_(DeadlineOf(*context)),
+        traceparent_(TraceparentOf(*context)) {}
 
   void Start() {
     stream_.active->Begin();
@@ -274,6 +277,7 @@ class StreamReactor final
 
   void Submit(const std::shared_ptr<Document>& document) {
     document->request.deadline = deadline_;
+    document->request.traceparent = traceparent_;
     auto call = stream_.runtime->Submit(
         std::move(document->request),
         [self = this->shared_from_this(), document](absl::StatusOr<runtime::Response> answer) {
@@ -439,6 +443,7 @@ class StreamReactor final
   const StreamContext stream_;
   grpc::CallbackServerContext* const context_;  // valid until OnDone, so while !finished_
   const absl::Time deadline_;
+  const std::string traceparent_;
   std::shared_ptr<StreamReactor> self_;  // until OnDone
 
   typename Traits::Request read_;    // owned by gRPC while reading_

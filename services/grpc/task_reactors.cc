@@ -75,6 +75,7 @@ grpc::ServerUnaryReactor* RunTask(const TaskContext& task, grpc::CallbackServerC
     return reactor;
   }
   converted->deadline = DeadlineOf(*context);
+  converted->traceparent = TraceparentOf(*context);
   reactor->SetCall(task.runtime->Submit(
       *std::move(converted), [reactor, response, advice, max_bytes = task.max_message_bytes](
                                  const absl::StatusOr<runtime::Response>& answer) {

@@ -40,6 +40,10 @@ class Batcher {
 
   bool empty() const { return calls_.empty(); }
   int64_t num_tokens() const { return num_tokens_; }
+  // When the call at the head arrived; infinite future if there is none.
+  absl::Time oldest() const {
+    return calls_.empty() ? absl::InfiniteFuture() : calls_.front()->submitted;
+  }
 
  private:
   const BatchLimits limits_;

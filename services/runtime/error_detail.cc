@@ -12,6 +12,7 @@ namespace {
 
 constexpr absl::string_view kReason = "strata/reason";
 constexpr absl::string_view kField = "strata/field";
+constexpr absl::string_view kStage = "strata/stage";
 constexpr absl::string_view kRetryDelayMs = "strata/retry_delay_ms";
 
 std::string Payload(const absl::Status& status, absl::string_view url) {
@@ -27,6 +28,7 @@ absl::Status WithDetail(absl::Status status, const ErrorDetail& detail) {
   };
   if (!detail.reason.empty()) set(kReason, detail.reason);
   if (!detail.field.empty()) set(kField, detail.field);
+  if (!detail.stage.empty()) set(kStage, detail.stage);
   if (detail.retry_delay > absl::ZeroDuration()) {
     set(kRetryDelayMs, absl::StrCat(absl::ToInt64Milliseconds(detail.retry_delay)));
   }
@@ -42,6 +44,7 @@ ErrorDetail DetailOf(const absl::Status& status) {
   ErrorDetail detail;
   detail.reason = Payload(status, kReason);
   detail.field = Payload(status, kField);
+  detail.stage = Payload(status, kStage);
   int64_t milliseconds = 0;
   if (absl::SimpleAtoi(Payload(status, kRetryDelayMs), &milliseconds)) {
     detail.retry_delay = absl::Milliseconds(milliseconds);

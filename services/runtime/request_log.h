@@ -2,12 +2,15 @@
 #ifndef STRATA_SERVICES_RUNTIME_REQUEST_LOG_H_
 #define STRATA_SERVICES_RUNTIME_REQUEST_LOG_H_
 
-#include "services/runtime/runtime.h"
+#include "services/runtime/observer.h"
 
 namespace strata::runtime {
 
-// `done` with a line before it.
-Done LoggedDone(const Request& request, Done done);
+class RequestLog final : public Observer {
+ public:
+  void Answered(const AnsweredRequest& request) override;
+  void Ran(const Pass&) override {}
+};
 
 }  // namespace strata::runtime
 

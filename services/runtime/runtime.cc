@@ -12,8 +12,8 @@
 #include "absl/types/span.h"
 #include "services/runtime/error_detail.h"
 #include "services/runtime/guarded.h"
+#include "services/runtime/observer.h"
 #include "services/runtime/read_document.h"
-#include "services/runtime/request_log.h"
 #include "services/runtime/scheduler.h"
 
 namespace strata::runtime {
@@ -31,6 +31,7 @@ class RuntimeImpl : public Runtime {
  public:
   RuntimeImpl(const RuntimeOptions& options, std::unique_ptr<ModelRepository> models)
       : limits_(options.limits),
+        observers_(options.observers),
         models_(std::move(models)),
         admission_(Admission::Create(limits_.max_queued_bytes, limits_.max_queued_requests)),
         scheduler_(
@@ -53,7 +54,7 @@ class RuntimeImpl : public Runtime {
 
   std::shared_ptr<Call> Submit(Request request, Done done) override {
     auto call = std::make_shared<PendingCall>();
-    call->done = LoggedDone(request, std::move(done));
+    call->done = observers_.empty() ? std::move(done) : ObservedDone(request, std::move(done));
     const absl::Time deadline = request.deadline;
     const absl::Status status = Admit(std::move(request), *call);
     if (const absl::Status added = status.ok() ? scheduler_->Add(call, deadline) : status;
@@ -97,6 +98,11 @@ class RuntimeImpl : public Runtime {
     });
   }
 
+  QueueState queue_state() const override {
+    QueueState state = scheduler_->queue_state();
+    state.queued_bytes = admission_->num_bytes();
+    return state;
+  }
   const Limits& limits() const override { return limits_; }
 
   ModelRepository& models() override { return *models_; }
@@ -108,6 +114,33 @@ class RuntimeImpl : public Runtime {
   }
 
  private:
+  // `done` with a word to the observers before it.
+  Done ObservedDone(const Request& request, Done done) const {
+    AnsweredRequest seen;
+    seen.task = models::TaskName(request.task.task);
+    seen.num_bytes = static_cast<int64_t>(request.document.size());
+    seen.received = absl::Now();
+    // A name that nobody loaded is the caller's text: it must not become a label of a metric.
+    std::string model;
+    if (const auto found = models_->Find(request.model); found.ok()) {
+      model = (*found)->name;
+      seen.version = (*found)->version;
+    }
+    return [this, seen, id = request.id, model, traceparent = request.traceparent,
+            done = std::move(done)](absl::StatusOr<Response> answer) mutable {
+      seen.id = id;
+      seen.model = model;
+      seen.traceparent = traceparent;
+      seen.answered = absl::Now();
+      seen.status = answer.status();
+      const std::string stage = answer.ok() ? "" : DetailOf(answer.status()).stage;
+      seen.stage = stage;
+      seen.response = answer.ok() ? &*answer : nullptr;
+      for (const auto& observer : observers_) observer->Answered(seen);
+      done(std::move(answer));
+    };
+  }
+
   absl::Status CheckFor(const Engine& engine, const Request& request, int64_t num_bytes) const {
     if (request.prepare.max_tokens < 0) {
       return WithDetail(absl::InvalidArgumentError(absl::StrCat(
@@ -192,6 +225,15 @@ class RuntimeImpl : public Runtime {
       const absl::Time begin = absl::Now();
       for (const std::shared_ptr<PendingCall>& call : batch) call->compute_begin = begin;
       absl::StatusOr<std::vector<TaskResult>> results = Run(batch);
+      if (!observers_.empty()) {
+        Pass pass{.model = batch[0]->payload.model->name,
+                  .version = batch[0]->payload.model->version,
+                  .num_documents = static_cast<int64_t>(batch.size()),
+                  .max_tokens = limits_.max_batch_tokens,
+                  .duration = absl::Now() - begin};
+        for (const auto& call : batch) pass.num_tokens += call->num_tokens;
+        for (const auto& observer : observers_) observer->Ran(pass);
+      }
       for (size_t i = 0; i < batch.size(); ++i) {
         if (results.ok()) {
           Finish(*batch[i], std::move((*results)[i]));
@@ -251,16 +293,20 @@ class RuntimeImpl : public Runtime {
         (call.prepare_begin - call.submitted) + (call.compute_begin - call.prepare_end);
     response.timings.compute = now - call.compute_begin;
     response.timings.total = now - call.submitted;
+    response.received = call.submitted;
     call.payload = {};
     scheduler_->Answer(call, std::move(response));
   }
 
   const Limits limits_;
+  const std::vector<std::shared_ptr<Observer>> observers_;
   const std::unique_ptr<ModelRepository> models_;
   const std::shared_ptr<Admission> admission_;
   const std::shared_ptr<Scheduler> scheduler_;
   std::vector<std::thread> threads_;
 };
+
+}  // namespace
 
 absl::Status CheckLimits(const Limits& limits) {
   const std::pair<const char*, int64_t> positive[] = {
@@ -283,8 +329,6 @@ absl::Status CheckLimits(const Limits& limits) {
   }
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Runtime>> Runtime::CreateWithLoader(const RuntimeOptions& options,
                                                                    ModelRepository::Loader loader) {

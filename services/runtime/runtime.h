@@ -30,6 +30,20 @@ struct Limits {
   int64_t max_batch_documents = 256;
 };
 
+class Observer;
+
+// What waits, at one moment.
+struct QueueState {
+  int64_t num_outstanding = 0;  // accepted, and the callback has not returned
+  int64_t num_queued = 0;       // of these, not yet read
+  int64_t prepared_tokens = 0;  // of documents that wait for a pass
+  int64_t queued_bytes = 0;     // documents accepted and not yet answered
+  absl::Duration oldest_age;    // of what waits to be read or for a pass; 0 if nothing does
+};
+
+// INVALID_ARGUMENT: a limit that is not positive, or two that contradict each other.
+absl::Status CheckLimits(const Limits& limits);
+
 struct RuntimeOptions {
   // name → folder. The first is the default model (an empty Request::model).
   std::vector<std::pair<std::string, std::string>> models;
@@ -41,6 +55,8 @@ struct RuntimeOptions {
   int compute_threads = 0;                        // 0 = the cores this process may use
   int prepare_threads = 0;                        // reading and tokenizing; 0 = the same
   Limits limits;
+  // Told about every answer and pass; see observer.h. Empty: nobody watches.
+  std::vector<std::shared_ptr<Observer>> observers;
 };
 
 struct Request {
@@ -51,6 +67,7 @@ struct Request {
   std::string file_name;  // only for kAuto; may be empty
   models::TaskRequest task;
   models::PrepareOptions prepare;
+  std::string traceparent;  // W3C trace context of the caller, as it came; may be empty
   absl::Time deadline = absl::InfiniteFuture();
   // Room taken before with Reserve(); null: Submit takes it. One request, one permit.
   std::shared_ptr<Permit> permit;
@@ -67,6 +84,7 @@ struct Response {
   models::TaskResult result;  // its status is OK
   models::DocumentTree tree;  // so that nodes and spans can be shown
   Timings timings;
+  absl::Time received;
 };
 
 // A submitted request. Cancel is safe from any thread, any number of times.
@@ -116,6 +134,7 @@ class Runtime {
   virtual bool HasRoom() const = 0;
   virtual void WhenRoom(absl::AnyInvocable<void()> callback) = 0;
 
+  virtual QueueState queue_state() const = 0;
   virtual const Limits& limits() const = 0;
   // What is served, and its loading and unloading while calls run.
   virtual ModelRepository& models() = 0;

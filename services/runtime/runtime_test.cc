@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "services/runtime/error_detail.h"
+#include "services/runtime/request_log.h"
 #include "services/runtime/testing/null_engine.h"
 #include "services/telemetry/json_log.h"
 
@@ -411,7 +412,9 @@ TEST(RuntimeTest, LogsSizesAndTimesButNoText) {
   });
   telemetry::SetLogLevel(telemetry::LogLevel::kInfo);
   {
-    const auto runtime = MakeRuntime();
+    RuntimeOptions options;
+    options.observers = {std::make_shared<RequestLog>()};
+    const auto runtime = MakeRuntime({}, options);
     Answers answers;
     runtime->Submit(MakeRequest("a", "A secret sentence."), answers.For("a"));
     runtime->Submit(MakeRequest("b", "secret \xff"), answers.For("b"));

@@ -23,6 +23,22 @@ bool WaitUntil(std::condition_variable& condition, std::unique_lock<std::mutex>&
   return true;
 }
 
+const char* StageName(CallStage stage) {
+  switch (stage) {
+    case CallStage::kQueued:
+      return "queue";
+    case CallStage::kPreparing:
+      return "prepare";
+    case CallStage::kPrepared:
+      return "batch";
+    case CallStage::kRunning:
+      return "compute";
+    case CallStage::kDone:
+      break;
+  }
+  return "";
+}
+
 absl::Status DeadlineExceeded(CallStage stage) {
   const char* where = stage == CallStage::kQueued      ? "waiting to be read"
                       : stage == CallStage::kPreparing ? "being read"
@@ -88,6 +104,9 @@ void Scheduler::Answer(PendingCall& call, absl::StatusOr<Response> answer) {
     std::lock_guard<std::mutex> lock(mu_);
     if (call.stage == CallStage::kDone) return;
     keep = call.shared_from_this();
+    if (!answer.ok()) {
+      answer = WithDetail(answer.status(), {.stage = StageName(call.stage)});
+    }
     Detach(call, payload);
     live_.erase(keep);
   }  // the payload, and with it the permit, goes before the callback can run
@@ -147,6 +166,21 @@ std::vector<std::shared_ptr<PendingCall>> Scheduler::NextBatch() {
   for (const std::shared_ptr<PendingCall>& call : batch) call->stage = CallStage::kRunning;
   prepare_ready_.notify_all();
   return batch;
+}
+
+QueueState Scheduler::queue_state() {
+  std::lock_guard<std::mutex> lock(mu_);
+  QueueState state;
+  state.num_outstanding = num_outstanding_;
+  state.num_queued = static_cast<int64_t>(documents_.size() + works_.size());
+  state.prepared_tokens = batcher_.num_tokens();
+  // Calls of a list stand in order of arrival, so its head is its oldest.
+  absl::Time oldest = absl::InfiniteFuture();
+  if (!documents_.empty()) oldest = std::min(oldest, documents_.front()->submitted);
+  if (!works_.empty()) oldest = std::min(oldest, works_.front()->submitted);
+  oldest = std::min(oldest, batcher_.oldest());
+  if (oldest < absl::InfiniteFuture()) state.oldest_age = absl::Now() - oldest;
+  return state;
 }
 
 void Scheduler::Post(absl::AnyInvocable<void()> function) {

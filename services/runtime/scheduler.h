@@ -54,6 +54,8 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   // The calls of the next pass. Blocks; empty after Stop.
   std::vector<std::shared_ptr<PendingCall>> NextBatch();
 
+  QueueState queue_state();
+
   // Has `function` run by RunCompletions.
   void Post(absl::AnyInvocable<void()> function);
 

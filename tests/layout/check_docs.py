@@ -11,7 +11,7 @@ import sys
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)")
 SHELL_BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-SERVER_MAIN = "services/grpc/server_main.cc"
+SERVER_FLAGS = "services/grpc/server_flags.cc"
 
 
 def pages(root):
@@ -58,14 +58,14 @@ def wrong_commands(root):
                     sources = [source, "clients/cli/model_choice.cc",
                                "clients/cli/document_argument.cc"]
                     if words[1] == "serve":
-                        sources.append(SERVER_MAIN)
+                        sources.append(SERVER_FLAGS)
                     yield from unknown_flags(root, where, FLAG.findall(line), sources)
 
 
 def check(root):
     problems = list(broken_links(root)) + list(wrong_commands(root))
     limits = (root / "docs/limits.md").read_text()
-    problems += unknown_flags(root, "docs/limits.md", FLAG.findall(limits), [SERVER_MAIN])
+    problems += unknown_flags(root, "docs/limits.md", FLAG.findall(limits), [SERVER_FLAGS])
     return problems
 
 

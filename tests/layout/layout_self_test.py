@@ -142,7 +142,7 @@ class DocsSelfTest(unittest.TestCase):
                 "clients/cli/eval_command.cc": '"--json"',
                 "clients/cli/model_choice.cc": "",
                 "clients/cli/document_argument.cc": "",
-                "services/grpc/server_main.cc": '"--max-cats"',
+                "services/grpc/server_flags.cc": '"--max-cats"',
             })
             problems = " | ".join(check_docs.check(root))
             self.assertEqual(problems.count(" | "), 5, problems)

@@ -39,6 +39,7 @@ class TestServer {
   }
 
   Server& server() { return *server_; }
+  const std::string& address() const { return server_->address(); }
   runtime::Runtime& runtime() { return *runtime_; }
 
   // A connection of its own each.

@@ -1,0 +1,80 @@
+#include "services/grpc/server_flags.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace strata::service {
+namespace {
+
+class ServerFlagsTest : public ::testing::Test {
+ protected:
+  void TearDown() override {
+    ::unsetenv("STRATA_MAX_BATCH_TOKENS");
+    ::unsetenv("STRATA_MODEL");
+    ::unlink(path_.c_str());
+  }
+  std::optional<int> Parse(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "strata-server");
+    flags_ = {};
+    return ParseServerFlags(static_cast<int>(arguments.size()), arguments.data(), flags_);
+  }
+  void WriteConfig(const std::string& text) { std::ofstream(path_) << text; }
+
+  const std::string path_ =
+      ::testing::TempDir() + "/server_flags_test_" + std::to_string(::getpid()) + ".toml";
+  ServerFlags flags_;
+};
+
+TEST_F(ServerFlagsTest, FileThenEnvironmentThenCommandLine) {
+  WriteConfig("model = [\"a=/m/a\", \"/m/b/\"]\nmax-batch-tokens = 1000\ndrain-grace = 2.5\n");
+  EXPECT_EQ(Parse({"--config", path_.c_str()}), std::nullopt);
+  EXPECT_EQ(flags_.runtime.limits.max_batch_tokens, 1000);
+  EXPECT_EQ(flags_.drain_grace, absl::Seconds(2.5));
+  ASSERT_EQ(flags_.runtime.models.size(), 2u);
+  EXPECT_EQ(flags_.runtime.models[1].first, "b");
+
+  ::setenv("STRATA_MAX_BATCH_TOKENS", "2000", 1);
+  ::setenv("STRATA_MODEL", "x=/m/x;/m/y", 1);
+  EXPECT_EQ(Parse({"--config", path_.c_str()}), std::nullopt);
+  EXPECT_EQ(flags_.runtime.limits.max_batch_tokens, 2000);
+  ASSERT_EQ(flags_.runtime.models.size(), 2u);
+  EXPECT_EQ(flags_.runtime.models[0].first, "x");
+  EXPECT_EQ(flags_.runtime.models[1].first, "y");
+
+  EXPECT_EQ(Parse({"--config", path_.c_str(), "--max-batch-tokens", "3000", "--model=/m/z"}),
+            std::nullopt);
+  EXPECT_EQ(flags_.runtime.limits.max_batch_tokens, 3000);
+  ASSERT_EQ(flags_.runtime.models.size(), 1u);
+  EXPECT_EQ(flags_.runtime.models[0].first, "z");
+}
+
+TEST_F(ServerFlagsTest, WhatIsPrintedCanBeRead) {
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(Parse({"--model", "a=/m/a", "--max-batch-documents", "7", "--print-config"}), 0);
+  WriteConfig(::testing::internal::GetCapturedStdout());
+  EXPECT_EQ(Parse({"--config", path_.c_str()}), std::nullopt);
+  EXPECT_EQ(flags_.runtime.limits.max_batch_documents, 7);
+  ASSERT_EQ(flags_.runtime.models.size(), 1u);
+  EXPECT_EQ(flags_.runtime.models[0].second, "/m/a");
+}
+
+TEST_F(ServerFlagsTest, WrongOnesAreRefused) {
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(Parse({}), 2);
+  EXPECT_EQ(Parse({"--model", "a", "--max-batch-tokens", "0"}), 2);
+  EXPECT_EQ(Parse({"--model", "a", "--log-level", "loud"}), 2);
+  EXPECT_EQ(Parse({"--model", "a", "--config", "/no/such/file"}), 2);
+  WriteConfig("max-batch-token = 3\n");
+  EXPECT_EQ(Parse({"--model", "a", "--config", path_.c_str()}), 2);
+  EXPECT_EQ(Parse({"--model", "/no/such/model", "--check-config"}), 1);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("/no/such/model holds no config.json"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace strata::service
