@@ -252,9 +252,9 @@ std::optional<int> ParseServerFlags(int argc, const char* const* argv, ServerFla
   };
   if (absl::Status status = Resolve(raw, flags); !status.ok()) return fail(status, kExitUsage);
   if (raw.models.empty() && flags.runtime.repository.empty()) {
-    return fail(absl::InvalidArgumentError(
-                    "no model is named; give --model FOLDER or --repository FOLDER"),
-                kExitUsage);
+    return fail(
+        absl::InvalidArgumentError("no model is named; give --model FOLDER or --repository FOLDER"),
+        kExitUsage);
   }
   if (!raw.check_config) return std::nullopt;
   if (absl::Status status = CheckConfiguration(flags); !status.ok()) return fail(status, 1);

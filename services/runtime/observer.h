@@ -18,7 +18,7 @@ struct AnsweredRequest {
   std::string_view id;
   std::string_view model;  // empty: none of the name that was asked for
   int64_t version = 0;
-  std::string_view task;   // "classify", "embed", ...
+  std::string_view task;  // "classify", "embed", ...
   std::string_view traceparent;
   int64_t num_bytes = 0;  // of the document
   absl::Time received, answered;

@@ -55,13 +55,17 @@ TEST_F(RuntimeMetricsTest, CountsAnswersPhasesAndPasses) {
   unknown.model = "no-such\"model";
   EXPECT_TRUE(absl::IsNotFound(Answer(*runtime, unknown)));
   const std::string text = metrics_->Text();
-  EXPECT_THAT(text,
-              HasSubstr("strata_requests_total{code=\"OK\",model=\"first\",task=\"classify\",version=\"1\"} 1"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "strata_requests_total{code=\"OK\",model=\"first\",task=\"classify\",version=\"1\"} 1"));
   EXPECT_THAT(text, HasSubstr("code=\"NOT_FOUND\",model=\"unknown\""));
   EXPECT_THAT(text, Not(HasSubstr("no-such")));  // a caller's text is no label
   EXPECT_THAT(text, HasSubstr("strata_request_duration_seconds_count{model=\"first\",phase="
                               "\"total\",task=\"classify\",version=\"1\"} 1"));
-  EXPECT_THAT(text, HasSubstr("strata_document_bytes_total{model=\"first\",task=\"classify\",version=\"1\"} 13"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("strata_document_bytes_total{model=\"first\",task=\"classify\",version=\"1\"} 13"));
   EXPECT_THAT(text, HasSubstr("strata_pass_documents_count{model=\"first\",version=\"1\"} 1"));
   EXPECT_THAT(text, HasSubstr("strata_padding_tokens_total{model=\"first\",version=\"1\"} 0"));
 }
@@ -79,7 +83,8 @@ TEST_F(RuntimeMetricsTest, SaysWhereADeadlinePassed) {
 TEST_F(RuntimeMetricsTest, GaugesComeFromTheRuntimeAndGoWithIt) {
   const auto runtime = MakeRuntime();
   metrics_->Watch(runtime.get());
-  EXPECT_THAT(metrics_->Text(), HasSubstr("strata_model_weight_bytes{model=\"first\",version=\"1\"}"));
+  EXPECT_THAT(metrics_->Text(),
+              HasSubstr("strata_model_weight_bytes{model=\"first\",version=\"1\"}"));
   EXPECT_THAT(metrics_->Text(), HasSubstr("strata_requests_in_flight 0"));
   metrics_->Watch(nullptr);
   EXPECT_THAT(metrics_->Text(), Not(HasSubstr("strata_requests_in_flight")));
