@@ -38,18 +38,13 @@ absl::StatusOr<GoldenCase> GoldenCase::Read(const std::string& folder) {
   namespace fs = std::filesystem;
   GoldenCase golden;
   golden.folder = folder;
-  const auto read = [&](const char* name) -> absl::StatusOr<std::string> {
-    std::ifstream stream(fs::path(folder) / name, std::ios::binary);
-    if (!stream) return absl::NotFoundError(absl::StrCat(folder, " holds no ", name));
-    return std::string(std::istreambuf_iterator<char>(stream), {});
-  };
-  auto description = read("case.json");
+  auto description = golden.ReadText("case.json");
   if (!description.ok()) return description.status();
   golden.description = nlohmann::json::parse(*description, nullptr, false);
   if (!golden.description.is_object()) {
     return absl::InvalidArgumentError(absl::StrCat(folder, "/case.json: not a JSON object"));
   }
-  auto config = read("config.json");
+  auto config = golden.ReadText("config.json");
   if (!config.ok()) return config.status();
   golden.config_json = *std::move(config);
   // A case of a front end has no weights; one of a model says which weight it misses.
@@ -61,7 +56,7 @@ absl::StatusOr<GoldenCase> GoldenCase::Read(const std::string& folder) {
   for (const nlohmann::json& name : golden.description.value("files", nlohmann::json::array())) {
     GoldenFile& file = golden.files.emplace_back();
     file.name = name.get<std::string>();
-    auto bytes = read(file.name.c_str());
+    auto bytes = golden.ReadText(file.name);
     if (!bytes.ok()) return bytes.status();
     file.bytes = *std::move(bytes);
   }
@@ -72,6 +67,12 @@ absl::StatusOr<GoldenCase> GoldenCase::Read(const std::string& folder) {
   if (!output.ok()) return output.status();
   golden.output = *std::move(output);
   return golden;
+}
+
+absl::StatusOr<std::string> GoldenCase::ReadText(const std::string& name) const {
+  std::ifstream stream(std::filesystem::path(folder) / name, std::ios::binary);
+  if (!stream) return absl::NotFoundError(absl::StrCat(folder, " holds no ", name));
+  return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
 std::string GoldenCase::class_name() const {

@@ -45,6 +45,8 @@ struct GoldenCase {
   std::string class_name() const;
   // "tolerance" with atol and rtol, or "tolerance_abs".
   Tolerance tolerance() const;
+  // A file of the case's folder. NOT_FOUND.
+  absl::StatusOr<std::string> ReadText(const std::string& name) const;
   // An input tensor; INVALID_ARGUMENT if the case has none of this name.
   absl::StatusOr<at::Tensor> Input(const std::string& name) const;
 };

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "models/verify/clap_verify.h"
 #include "models/verify/golden_case.h"
 #include "models/verify/hdt_verify.h"
 #include "models/verify/htsat_verify.h"
@@ -16,8 +17,10 @@ struct Row {
   absl::Status (*verify)(const GoldenCase& golden, Comparison& comparison);
 };
 
-constexpr Row kFamilies[] = {
-    {"HDT", VerifyHdt}, {"htsat_frontend", VerifyHtsatFrontend}, {"htsat", VerifyHtsat}};
+constexpr Row kFamilies[] = {{"HDT", VerifyHdt},
+                             {"htsat_frontend", VerifyHtsatFrontend},
+                             {"htsat", VerifyHtsat},
+                             {"clap_audio_model", VerifyClapAudio}};
 
 VerifyResult Run(const GoldenCase& golden) {
   for (const Row& row : kFamilies) {

@@ -52,6 +52,10 @@ TEST(Golden, SoundTaggers) {
   for (const std::string& folder : CaseFolders("htsat")) ExpectPass(folder);
 }
 
+TEST(Golden, AudioTowers) {
+  for (const std::string& folder : CaseFolders("clap_audio")) ExpectPass(folder);
+}
+
 TEST(Golden, AFolderThatIsNoCaseSaysWhy) {
   const VerifyResult result = VerifyCase("no/such/folder");
   EXPECT_FALSE(result.pass);
