@@ -130,6 +130,16 @@ void AddOperationFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
                  "address to answer Prometheus at (GET /metrics); port 0 chooses a free one")
       ->type_name("HOST:PORT")
       ->group("Operation");
+  app.add_option("--traces", flags.traces.endpoint,
+                 "OpenTelemetry collector to send traces to (OTLP over gRPC)")
+      ->type_name("HOST:PORT")
+      ->group("Operation");
+  app.add_option("--trace-ratio", flags.traces.sample_ratio,
+                 "share of the requests to trace whose caller sends no traceparent")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str()
+      ->type_name("X")
+      ->group("Operation");
   app.add_option("--log-level", raw.log_level, "debug, info, warning, error or off")
       ->capture_default_str()
       ->type_name("LEVEL")

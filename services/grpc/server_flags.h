@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "services/grpc/server.h"
+#include "services/grpc/trace_exporter.h"
 #include "services/runtime/runtime.h"
 #include "services/telemetry/json_log.h"
 
@@ -22,6 +23,7 @@ struct ServerFlags {
   ServerOptions server;
   absl::Duration drain_grace, drain_timeout;
   std::string metrics_address;  // empty = no metrics
+  TraceOptions traces;          // no endpoint = no traces
   telemetry::LogLevel log_level = telemetry::LogLevel::kInfo;
   bool json = false;  // the ready line
 };

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "services/grpc/server.h"
 #include "services/grpc/server_flags.h"
+#include "services/grpc/trace_exporter.h"
 #include "services/runtime/request_log.h"
 #include "services/runtime/runtime.h"
 #include "services/runtime/runtime_metrics.h"
@@ -31,6 +32,9 @@ absl::Status Serve(ServerFlags& flags, const sigset_t& signals) {
   telemetry::SetLogLevel(flags.log_level);
   const auto metrics = std::make_shared<runtime::RuntimeMetrics>();
   flags.runtime.observers = {std::make_shared<runtime::RequestLog>(), metrics};
+  if (!flags.traces.endpoint.empty()) {
+    flags.runtime.observers.push_back(std::make_shared<TraceExporter>(flags.traces));
+  }
   auto runtime = runtime::Runtime::Create(flags.runtime);
   if (!runtime.ok()) return runtime.status();
   metrics->Watch(runtime->get());

@@ -291,6 +291,7 @@ class RuntimeImpl : public Runtime {
     response.timings.prepare = call.prepare_end - call.prepare_begin;
     response.timings.queue =
         (call.prepare_begin - call.submitted) + (call.compute_begin - call.prepare_end);
+    response.timings.queue_before_prepare = call.prepare_begin - call.submitted;
     response.timings.compute = now - call.compute_begin;
     response.timings.total = now - call.submitted;
     response.received = call.submitted;

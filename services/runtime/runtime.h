@@ -75,6 +75,7 @@ struct Request {
 
 struct Timings {
   absl::Duration prepare, queue, compute, total;
+  absl::Duration queue_before_prepare;  // of `queue`; the rest is the wait for a pass
 };
 
 struct Response {
