@@ -2,32 +2,50 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "models/clap/clap_encoder.h"
 #include "models/hdt/hdt_encoder.h"
+#include "models/htsat/htsat_encoder.h"
 
 namespace strata::models {
 namespace {
 
+template <typename Loader>
 struct Row {
   const char* model_type;
-  EncoderLoader load;
+  Loader load;
 };
 
 // One line an architecture. "hed" is how the hub lists the published HDT-E.
-constexpr Row kArchitectures[] = {
+constexpr Row<EncoderLoader> kArchitectures[] = {
     {"hdt", LoadHdtEncoder},
     {"hed", LoadHdtEncoder},
 };
 
-}  // namespace
+constexpr Row<AudioEncoderLoader> kAudioArchitectures[] = {
+    {"clap", LoadClapAudioEncoder},
+    {"clap_audio_model", LoadClapAudioEncoder},
+    {"htsat", LoadHtsatEncoder},
+};
 
-absl::StatusOr<EncoderLoader> FindEncoderLoader(const std::string& model_type) {
+template <typename Loader, size_t kSize>
+absl::StatusOr<Loader> Find(const Row<Loader> (&rows)[kSize], const std::string& model_type) {
   std::string known;
-  for (const Row& row : kArchitectures) {
+  for (const Row<Loader>& row : rows) {
     if (model_type == row.model_type) return row.load;
     absl::StrAppend(&known, known.empty() ? "" : ", ", row.model_type);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("model_type '", model_type, "' is none of: ", known));
+}
+
+}  // namespace
+
+absl::StatusOr<EncoderLoader> FindEncoderLoader(const std::string& model_type) {
+  return Find(kArchitectures, model_type);
+}
+
+absl::StatusOr<AudioEncoderLoader> FindAudioEncoderLoader(const std::string& model_type) {
+  return Find(kAudioArchitectures, model_type);
 }
 
 }  // namespace strata::models

@@ -5,12 +5,14 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "models/layers/audio_encoder.h"
 #include "models/layers/encoder.h"
 
 namespace strata::models {
 
-// INVALID_ARGUMENT lists the known types.
+// Of documents, of sounds. INVALID_ARGUMENT lists the known types.
 absl::StatusOr<EncoderLoader> FindEncoderLoader(const std::string& model_type);
+absl::StatusOr<AudioEncoderLoader> FindAudioEncoderLoader(const std::string& model_type);
 
 }  // namespace strata::models
 

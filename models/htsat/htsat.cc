@@ -79,6 +79,32 @@ absl::StatusOr<HtsatOutput> Htsat::Forward(const at::Tensor& logmel,
   };
   output->clipwise = average(output->clipwise);
   output->framewise = average(output->framewise);
+  output->moments = average(output->moments);
+  output->latent = at::Tensor();
+  return output;
+}
+
+absl::StatusOr<HtsatOutput> Htsat::ForwardClips(const std::vector<at::Tensor>& logmels,
+                                                const HtsatForwardOptions& options) const {
+  std::vector<at::Tensor> images;
+  std::vector<int64_t> crops;  // of each clip
+  for (const at::Tensor& logmel : logmels) {
+    auto own = Images(NormalizeLast(weights_.bn0, logmel).unsqueeze(1), options);
+    if (!own.ok()) return own.status();
+    crops.push_back(static_cast<int64_t>(own->size()));
+    images.insert(images.end(), own->begin(), own->end());
+  }
+  if (images.empty()) return absl::InvalidArgumentError("no clip");
+  auto output = RunImages(at::cat(images, 0), options);
+  if (!output.ok() || images.size() == logmels.size()) return output;
+  const auto average = [&](const at::Tensor& x) {
+    std::vector<at::Tensor> rows;
+    for (const at::Tensor& own : x.split_with_sizes(crops)) rows.push_back(own.mean(0));
+    return at::stack(rows, 0);
+  };
+  output->clipwise = average(output->clipwise);
+  output->framewise = average(output->framewise);
+  output->moments = average(output->moments);
   output->latent = at::Tensor();
   return output;
 }
@@ -139,6 +165,7 @@ absl::StatusOr<HtsatOutput> Htsat::RunImages(const at::Tensor& images,
   const at::Tensor in_time = TokensInTime(config_.image, normed);  // [B, C, c, time]
 
   HtsatOutput output;
+  output.moments = in_time.mean(2).transpose(1, 2);
   if (!config_.enable_tscam) {
     output.clipwise = at::sigmoid(Apply(weights_.head, normed.mean({1, 2})));
     const at::Tensor rows = in_time.sum(2).transpose(1, 2);  // [B, time, C]

@@ -34,6 +34,7 @@ struct HtsatOutput {
   at::Tensor clipwise;   // [B, classes]: probabilities, or logits where the model is single_label
   at::Tensor framewise;  // [B, rows, classes]: probabilities
   at::Tensor latent;     // [B, C]; undefined where the reference has none
+  at::Tensor moments;    // [B, rows / rows_per_token, C]: what each moment is scored from
 };
 
 // Immutable after construction unless it is being trained; forward passes are thread-safe.
@@ -56,6 +57,9 @@ class Htsat {
   // policy takes. CANCELLED.
   absl::StatusOr<HtsatOutput> Forward(const at::Tensor& logmel,
                                       const HtsatForwardOptions& options = {}) const;
+  // The same for clips of different lengths, [1, T, mel_bins] each, in one batch.
+  absl::StatusOr<HtsatOutput> ForwardClips(const std::vector<at::Tensor>& logmels,
+                                           const HtsatForwardOptions& options = {}) const;
 
  private:
   absl::StatusOr<std::vector<at::Tensor>> Images(const at::Tensor& normed,
