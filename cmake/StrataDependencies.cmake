@@ -17,6 +17,8 @@ find_package(prometheus-cpp REQUIRED)
 find_library(STRATA_MD4C_LIBRARY md4c REQUIRED)  # the package config names a program that -dev lacks
 find_library(STRATA_GUMBO_LIBRARY gumbo REQUIRED)
 find_library(STRATA_SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
+find_library(STRATA_ZIP_LIBRARY zip REQUIRED)
+find_library(STRATA_SNAPPY_LIBRARY snappy REQUIRED)
 find_library(STRATA_SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train REQUIRED)
 find_library(STRATA_SNDFILE_LIBRARY sndfile REQUIRED)
 find_library(STRATA_SOXR_LIBRARY soxr REQUIRED)

@@ -1,4 +1,4 @@
-// Reads and writes .safetensors files, and finds the weight files of a model folder.
+// Reads and writes .safetensors files.
 //
 // Format: 8 bytes little-endian header length, a JSON object {name: {dtype, shape, data_offsets}},
 // then the data. Source: the format's public description in huggingface/safetensors.
@@ -19,10 +19,6 @@ namespace strata::models {
 // `metadata` (may be null) gets the header's __metadata__ strings.
 absl::StatusOr<TensorMap> ReadSafetensors(const std::string& path,
                                           std::map<std::string, std::string>* metadata = nullptr);
-
-// All weights of a model folder: model.safetensors, or the shards that
-// model.safetensors.index.json names. A tensor that stands twice is refused.
-absl::StatusOr<TensorMap> ReadModelWeights(const std::string& folder);
 
 // Writes through a temporary file that is synced and renamed: readers see the old file or the new.
 absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors,

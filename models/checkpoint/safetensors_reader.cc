@@ -1,9 +1,6 @@
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <limits>
-#include <set>
 #include <tuple>
 
 #include "absl/status/status.h"
@@ -136,45 +133,6 @@ absl::StatusOr<TensorMap> ReadSafetensors(const std::string& path,
     return Bad(path, status.message());
   }
   return tensors;
-}
-
-absl::StatusOr<TensorMap> ReadModelWeights(const std::string& folder) {
-  namespace fs = std::filesystem;
-  const fs::path single = fs::path(folder) / "model.safetensors";
-  const fs::path index_path = fs::path(folder) / "model.safetensors.index.json";
-  std::error_code error;
-  if (fs::exists(single, error)) return ReadSafetensors(single.string());
-  if (!fs::exists(index_path, error)) {
-    return absl::NotFoundError(
-        absl::StrCat(folder, " holds neither model.safetensors nor model.safetensors.index.json"));
-  }
-  std::ifstream stream(index_path);
-  const Json index = Json::parse(stream, nullptr, false);
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    return Bad(index_path.string(), "needs an object 'weight_map'");
-  }
-  std::set<std::string> shards;
-  for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string())
-      return Bad(index_path.string(), absl::StrCat("'", name, "' names no file"));
-    const std::string file_name = shard.get<std::string>();
-    // A shard is a plain file of this folder: an index must not reach outside it.
-    if (fs::path(file_name).filename() != fs::path(file_name)) {
-      return Bad(index_path.string(), absl::StrCat("shard '", file_name, "' is not a plain name"));
-    }
-    shards.insert(file_name);
-  }
-  TensorMap all;
-  for (const std::string& shard : shards) {
-    auto tensors = ReadSafetensors((fs::path(folder) / shard).string());
-    if (!tensors.ok()) return tensors.status();
-    for (auto& [name, view] : *tensors) {
-      if (!all.emplace(name, std::move(view)).second) {
-        return Bad(folder, absl::StrCat("tensor '", name, "' stands in two shards"));
-      }
-    }
-  }
-  return all;
 }
 
 }  // namespace strata::models

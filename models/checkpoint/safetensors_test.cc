@@ -118,25 +118,5 @@ TEST_F(SafetensorsTest, MutatedFilesNeverCrash) {
   }
 }
 
-TEST_F(SafetensorsTest, ShardsMayNotLeaveTheFolder) {
-  std::ofstream(folder_ / "model.safetensors.index.json")
-      << R"({"weight_map":{"x":"../secret.safetensors"}})";
-  EXPECT_THAT(std::string(ReadModelWeights(folder_.string()).status().message()),
-              HasSubstr("not a plain name"));
-}
-
-TEST_F(SafetensorsTest, ShardsAreJoined) {
-  TensorMap first, second;
-  first["b"] = Sample()["b"];
-  second["c"] = Sample()["b"];
-  ASSERT_TRUE(WriteSafetensors((folder_ / "s1.safetensors").string(), first).ok());
-  ASSERT_TRUE(WriteSafetensors((folder_ / "s2.safetensors").string(), second).ok());
-  std::ofstream(folder_ / "model.safetensors.index.json")
-      << R"({"weight_map":{"b":"s1.safetensors","c":"s2.safetensors"}})";
-  auto map = ReadModelWeights(folder_.string());
-  ASSERT_TRUE(map.ok()) << map.status();
-  EXPECT_EQ(map->size(), 2);
-}
-
 }  // namespace
 }  // namespace strata::models

@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/torch/block_sparse_attention_op.h"
 #include "models/batch/packed_batch.h"
-#include "models/checkpoint/safetensors.h"
+#include "models/checkpoint/model_weights.h"
 #include "models/engine/answers.h"
 #include "models/engine/registry.h"
 #include "models/heads/sentence_classifier.h"

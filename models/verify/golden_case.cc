@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "models/checkpoint/model_weights.h"
 #include "models/checkpoint/safetensors.h"
 #include "models/layers/tensor_bridge.h"
 
