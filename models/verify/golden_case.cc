@@ -54,7 +54,9 @@ absl::StatusOr<GoldenCase> GoldenCase::Read(const std::string& folder) {
   } else if (!absl::IsNotFound(weights.status())) {
     return weights.status();
   }
-  for (const nlohmann::json& name : golden.description.value("files", nlohmann::json::array())) {
+  // A list of encoded files; some cases say in words which of their weight files are the same.
+  const nlohmann::json files = golden.description.value("files", nlohmann::json::array());
+  for (const nlohmann::json& name : files.is_array() ? files : nlohmann::json::array()) {
     GoldenFile& file = golden.files.emplace_back();
     file.name = name.get<std::string>();
     auto bytes = golden.ReadText(file.name);
