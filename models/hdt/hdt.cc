@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/attention/block_sparse_attention.h"
 #include "kernels/torch/block_sparse_attention_op.h"
+#include "models/layers/dense_attention.h"
 #include "models/layers/layers.h"
 #include "models/layers/relative_position_bias.h"
 
@@ -80,13 +81,19 @@ absl::StatusOr<at::Tensor> Hdt::Forward(const PackedBatch& batch,
     }
     const TransformerLayer& layer = weights_.layers[n];
     const at::Tensor qkv = ProjectQkv(spec, layer, hidden);
-    if (options.probabilities != nullptr && options.probabilities->contains(static_cast<int>(n))) {
-      auto probabilities = Probabilities(qkv, batch);
-      if (!probabilities.ok()) return probabilities.status();
-      (*options.probabilities)[static_cast<int>(n)] = *std::move(probabilities);
+    at::Tensor* probabilities = nullptr;
+    if (options.probabilities != nullptr) {
+      const auto wanted = options.probabilities->find(static_cast<int>(n));
+      if (wanted != options.probabilities->end()) probabilities = &wanted->second;
     }
-    const at::Tensor attended =
-        config_.is_hierarchical ? TreeAttention(qkv, batch) : FlatAttention(qkv, batch);
+    if (probabilities != nullptr && config_.is_hierarchical) {
+      auto computed = Probabilities(qkv, batch);
+      if (!computed.ok()) return computed.status();
+      *probabilities = *std::move(computed);
+    }
+    const at::Tensor attended = config_.is_hierarchical
+                                    ? TreeAttention(qkv, batch)
+                                    : FlatAttention(qkv, batch, options.dropout, probabilities);
     hidden = FinishLayer(spec, layer, hidden, attended);
   }
   return Dropout(RmsNorm(hidden, weights_.final_layer_norm, config_.layer_norm_epsilon),
@@ -110,20 +117,28 @@ at::Tensor Hdt::TreeAttention(const at::Tensor& qkv, const PackedBatch& batch) c
       .reshape({qkv.size(0), config_.inner_size()});
 }
 
-at::Tensor Hdt::FlatAttention(const at::Tensor& qkv, const PackedBatch& batch) const {
+at::Tensor Hdt::FlatAttention(const at::Tensor& qkv, const PackedBatch& batch, double dropout,
+                              at::Tensor* probabilities) const {
   const at::Tensor heads = qkv.view({qkv.size(0), 3, config_.num_heads, config_.d_kv});
-  const double scale = 1.0 / std::sqrt(static_cast<double>(config_.d_model / config_.num_heads));
+  if (probabilities != nullptr) {
+    *probabilities = at::zeros({config_.num_heads, qkv.size(0), qkv.size(0)});
+  }
   std::vector<at::Tensor> documents;
   for (int64_t b = 0; b < batch.num_documents(); ++b) {
-    const int64_t length = batch.cu_seqlens[b + 1] - batch.cu_seqlens[b];
-    const at::Tensor rows = heads.narrow(0, batch.cu_seqlens[b], length).permute({1, 2, 0, 3});
-    const at::Tensor bias =
+    const int64_t first = batch.cu_seqlens[b], length = batch.cu_seqlens[b + 1] - first;
+    const at::Tensor rows = heads.narrow(0, first, length).permute({1, 2, 0, 3});
+    at::Tensor of_document;
+    DenseAttentionOptions options;
+    options.scale = 1.0 / std::sqrt(static_cast<double>(config_.d_model / config_.num_heads));
+    options.bias =
         RelativePositionBias(weights_.relative_attention_bias, length, length,
                              /*bidirectional=*/true, config_.relative_attention_max_distance);
-    const at::Tensor scores = at::matmul(rows[0], rows[1].transpose(1, 2)) * scale + bias;
-    documents.push_back(at::matmul(at::softmax(scores, -1), rows[2])  // [H, n, D]
-                            .transpose(0, 1)
-                            .reshape({length, config_.inner_size()}));
+    options.dropout = dropout;
+    options.probabilities = &of_document;
+    documents.push_back(DenseAttention(rows[0], rows[1], rows[2], options));
+    if (probabilities != nullptr) {
+      probabilities->narrow(1, first, length).narrow(2, first, length).copy_(of_document);
+    }
   }
   return at::cat(documents, 0);
 }

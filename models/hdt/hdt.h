@@ -65,7 +65,8 @@ class Hdt {
  private:
   at::Tensor Embed(const at::Tensor& token_ids, const at::Tensor& positions, double dropout) const;
   at::Tensor TreeAttention(const at::Tensor& qkv, const PackedBatch& batch) const;
-  at::Tensor FlatAttention(const at::Tensor& qkv, const PackedBatch& batch) const;
+  at::Tensor FlatAttention(const at::Tensor& qkv, const PackedBatch& batch, double dropout,
+                           at::Tensor* probabilities) const;
   absl::StatusOr<at::Tensor> Probabilities(const at::Tensor& qkv, const PackedBatch& batch) const;
 
   HdtConfig config_;

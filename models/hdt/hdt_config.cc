@@ -38,10 +38,13 @@ absl::StatusOr<HdtConfig> ParseHdtConfig(const std::string& json, const std::str
   fields.Number("layer_norm_epsilon", config.layer_norm_epsilon);
   fields.Number("dropout_rate", config.dropout_rate);
   fields.Size("pad_token_id", 0, config.pad_token_id);
+  fields.Size("bos_token_id", 0, config.decoder_start_token_id);
   fields.Flag("is_hierarchical", config.is_hierarchical);
   fields.Flag("is_encoder_decoder", config.is_encoder_decoder);
   fields.Flag("tie_word_embeddings", config.tie_word_embeddings);
   fields.Flag("decode_anchor_tokens", config.decode_anchor_tokens);
+  std::string positions = "absolute";
+  fields.Text("position_embedding_type", positions);
   std::string feed_forward = "relu";
   fields.Text("feed_forward_proj", feed_forward);
   std::string pooling = "first-token";
@@ -51,6 +54,10 @@ absl::StatusOr<HdtConfig> ParseHdtConfig(const std::string& json, const std::str
   config.architecture = fields.Architecture();
   if (!fields.status().ok()) return fields.status();
 
+  if (positions != "absolute") {
+    return absl::UnimplementedError(absl::StrCat(where, ": position_embedding_type '", positions,
+                                                 "' is not there; HDT has 'absolute' only"));
+  }
   // The reference reads "gated-gelu" as the tanh form and plain "gelu" as the erf form.
   absl::string_view name = feed_forward;
   config.is_gated = absl::ConsumePrefix(&name, "gated-");
@@ -77,6 +84,11 @@ absl::StatusOr<HdtConfig> ParseHdtConfig(const std::string& json, const std::str
   }
   if (int64_t{config.num_heads} * config.d_kv > (1 << 20)) {
     fields.Fail("num_heads", "times d_kv is over 1048576");
+  }
+  // The dense attention of the reference divides by sqrt(d_model // num_heads).
+  if (config.num_heads > config.d_model && (config.is_encoder_decoder || !config.is_hierarchical)) {
+    fields.Fail("num_heads",
+                absl::StrCat("is ", config.num_heads, ", over d_model ", config.d_model));
   }
   if (!fields.status().ok()) return fields.status();
   return config;

@@ -39,6 +39,7 @@ struct HdtConfig {
   double layer_norm_epsilon = 1e-6;
   double dropout_rate = 0.1;
   int32_t pad_token_id = 0;
+  int32_t decoder_start_token_id = -1;  // bos_token_id, whatever the file says; -1: none
   bool is_hierarchical = true;
   bool is_encoder_decoder = true;
   bool tie_word_embeddings = true;

@@ -36,6 +36,15 @@ TEST(ParseHdtConfig, AliasesAndLabels) {
   EXPECT_TRUE(ParseHdtConfig(R"({"id2label":{"0":"LABEL_0","1":"LABEL_1"}})", "c")->labels.empty());
 }
 
+TEST(ParseHdtConfig, DecodingStartsWithBosWhateverTheFileSays) {
+  EXPECT_EQ(ParseHdtConfig(R"({"bos_token_id":6,"decoder_start_token_id":0})", "c")
+                ->decoder_start_token_id,
+            6);
+  EXPECT_EQ(ParseHdtConfig("{}", "c")->decoder_start_token_id, -1);
+  EXPECT_EQ(ParseHdtConfig(R"({"position_embedding_type":"rotary"})", "c").status().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
 TEST(ParseHdtConfig, RefusalsNameTheField) {
   const std::pair<const char*, const char*> cases[] = {
       {"[]", "not a JSON object"},
@@ -46,6 +55,7 @@ TEST(ParseHdtConfig, RefusalsNameTheField) {
       {R"({"pool_scheme":"hier_9"})", "hier_9"},
       {R"({"d_kv":257})", "d_kv is 257"},
       {R"({"num_heads":16000000})", "num_heads times d_kv"},
+      {R"({"d_model":4,"num_heads":8})", "num_heads is 8, over d_model 4"},
       {R"({"layer_norm_epsilon":0})", "layer_norm_epsilon"},
       {R"({"id2label":{"0":"a","2":"b"}})", "class 1"},
   };

@@ -44,9 +44,32 @@ HdtWeights InitialHdtWeights(const HdtConfig& config) {
   return weights;
 }
 
+void AddHdtLayerEntries(const HdtConfig& config, const std::string& attention,
+                        const std::string& feed_forward, TransformerLayer& layer,
+                        std::vector<WeightEntry>& table) {
+  const int64_t d = config.d_model, i = config.inner_size(), f = config.d_ff;
+  const auto add = [&](const std::string& key, at::Tensor& tensor, std::vector<int64_t> shape,
+                       int64_t row_begin = 0) {
+    table.push_back({key, &tensor, row_begin, std::move(shape)});
+  };
+  add(attention + "SelfAttention.q.weight", layer.qkv.weight, {i, d}, 0);
+  add(attention + "SelfAttention.k.weight", layer.qkv.weight, {i, d}, i);
+  add(attention + "SelfAttention.v.weight", layer.qkv.weight, {i, d}, 2 * i);
+  add(attention + "SelfAttention.o.weight", layer.attention_out.weight, {d, i});
+  add(attention + "layer_norm.weight", layer.attention_norm.weight, {d});
+  if (config.is_gated) {
+    add(feed_forward + "DenseReluDense.wi_0.weight", layer.feed_forward_in.weight, {f, d}, 0);
+    add(feed_forward + "DenseReluDense.wi_1.weight", layer.feed_forward_in.weight, {f, d}, f);
+  } else {
+    add(feed_forward + "DenseReluDense.wi.weight", layer.feed_forward_in.weight, {f, d});
+  }
+  add(feed_forward + "DenseReluDense.wo.weight", layer.feed_forward_out.weight, {d, f});
+  add(feed_forward + "layer_norm.weight", layer.feed_forward_norm.weight, {d});
+}
+
 std::vector<WeightEntry> HdtWeightTable(const HdtConfig& config, const HdtHeads& heads,
                                         const std::string& prefix, HdtWeights& weights) {
-  const int64_t d = config.d_model, i = config.inner_size(), f = config.d_ff, v = config.vocab_size;
+  const int64_t d = config.d_model, v = config.vocab_size;
   std::vector<WeightEntry> table;
   const auto add = [&](const std::string& key, at::Tensor& tensor, std::vector<int64_t> shape,
                        int64_t row_begin = 0, bool optional = false) {
@@ -56,22 +79,8 @@ std::vector<WeightEntry> HdtWeightTable(const HdtConfig& config, const HdtHeads&
   add("encoder.embed_positions.scale_factor", weights.scale_factor, {1});
   add("encoder.emb_norm.weight", weights.emb_norm, {d});
   for (size_t n = 0; n < weights.layers.size(); ++n) {
-    TransformerLayer& layer = weights.layers[n];
-    const std::string attention = absl::StrCat("encoder.block.", n, ".layer.0.");
-    add(attention + "SelfAttention.q.weight", layer.qkv.weight, {i, d}, 0);
-    add(attention + "SelfAttention.k.weight", layer.qkv.weight, {i, d}, i);
-    add(attention + "SelfAttention.v.weight", layer.qkv.weight, {i, d}, 2 * i);
-    add(attention + "SelfAttention.o.weight", layer.attention_out.weight, {d, i});
-    add(attention + "layer_norm.weight", layer.attention_norm.weight, {d});
-    const std::string feed_forward = absl::StrCat("encoder.block.", n, ".layer.1.");
-    if (config.is_gated) {
-      add(feed_forward + "DenseReluDense.wi_0.weight", layer.feed_forward_in.weight, {f, d}, 0);
-      add(feed_forward + "DenseReluDense.wi_1.weight", layer.feed_forward_in.weight, {f, d}, f);
-    } else {
-      add(feed_forward + "DenseReluDense.wi.weight", layer.feed_forward_in.weight, {f, d});
-    }
-    add(feed_forward + "DenseReluDense.wo.weight", layer.feed_forward_out.weight, {d, f});
-    add(feed_forward + "layer_norm.weight", layer.feed_forward_norm.weight, {d});
+    const std::string block = absl::StrCat(prefix, "encoder.block.", n);
+    AddHdtLayerEntries(config, block + ".layer.0.", block + ".layer.1.", weights.layers[n], table);
   }
   add("encoder.final_layer_norm.weight", weights.final_layer_norm, {d});
   // In every file of the reference; a hierarchical model never reads it.

@@ -43,6 +43,12 @@ struct HdtHeads {
   bool masked_lm = false;
 };
 
+// The entries of one layer: `attention` and `feed_forward` are its key prefixes, such as
+// "encoder.block.0.layer.0." and "encoder.block.0.layer.1.".
+void AddHdtLayerEntries(const HdtConfig& config, const std::string& attention,
+                        const std::string& feed_forward, TransformerLayer& layer,
+                        std::vector<WeightEntry>& table);
+
 // `prefix`: "" or "model." (masked-LM files). The tensors must outlive the table.
 std::vector<WeightEntry> HdtWeightTable(const HdtConfig& config, const HdtHeads& heads,
                                         const std::string& prefix, HdtWeights& weights);

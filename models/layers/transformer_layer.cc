@@ -49,15 +49,24 @@ at::Tensor ProjectQkv(const TransformerLayerSpec& spec, const TransformerLayer& 
                               : x);
 }
 
+at::Tensor AddAttention(const TransformerLayerSpec& spec, const TransformerLayer& layer,
+                        const at::Tensor& x, const at::Tensor& context) {
+  const at::Tensor attended = x + Dropout(Apply(layer.attention_out, context), spec.dropout);
+  return spec.norm_place == NormPlace::kBefore ? attended
+                                               : NormalizeBy(spec, layer.attention_norm, attended);
+}
+
+at::Tensor AddFeedForward(const TransformerLayerSpec& spec, const TransformerLayer& layer,
+                          const at::Tensor& h) {
+  if (spec.norm_place == NormPlace::kBefore) {
+    return h + FeedForward(spec, layer, NormalizeBy(spec, layer.feed_forward_norm, h));
+  }
+  return NormalizeBy(spec, layer.feed_forward_norm, h + FeedForward(spec, layer, h));
+}
+
 at::Tensor FinishLayer(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                        const at::Tensor& x, const at::Tensor& context) {
-  const at::Tensor attended = x + Dropout(Apply(layer.attention_out, context), spec.dropout);
-  if (spec.norm_place == NormPlace::kBefore) {
-    return attended +
-           FeedForward(spec, layer, NormalizeBy(spec, layer.feed_forward_norm, attended));
-  }
-  const at::Tensor hidden = NormalizeBy(spec, layer.attention_norm, attended);
-  return NormalizeBy(spec, layer.feed_forward_norm, hidden + FeedForward(spec, layer, hidden));
+  return AddFeedForward(spec, layer, AddAttention(spec, layer, x, context));
 }
 
 }  // namespace strata::models

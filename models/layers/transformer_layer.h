@@ -59,8 +59,14 @@ TransformerLayer InitialTransformerLayer(const TransformerLayerSpec& spec,
 at::Tensor ProjectQkv(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                       const at::Tensor& x);
 
-// x [T, C] and what the attention gave, context [T, A] → the layer's output, [T, C].
-// Differentiable; thread-safe.
+// The two halves: x [T, C] and what the attention gave, context [T, A] → h; h [T, C] → y. A decoder
+// has its cross-attention between them.
+at::Tensor AddAttention(const TransformerLayerSpec& spec, const TransformerLayer& layer,
+                        const at::Tensor& x, const at::Tensor& context);
+at::Tensor AddFeedForward(const TransformerLayerSpec& spec, const TransformerLayer& layer,
+                          const at::Tensor& h);
+
+// Both: x and context → the layer's output, [T, C]. Differentiable; thread-safe.
 at::Tensor FinishLayer(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                        const at::Tensor& x, const at::Tensor& context);
 
