@@ -49,6 +49,11 @@ struct GoldenCase {
   absl::StatusOr<std::string> ReadText(const std::string& name) const;
   // An input tensor; INVALID_ARGUMENT if the case has none of this name.
   absl::StatusOr<at::Tensor> Input(const std::string& name) const;
+  absl::StatusOr<at::Tensor> Output(const std::string& name) const;  // likewise
+
+ private:
+  absl::StatusOr<at::Tensor> Find(const TensorMap& tensors, const char* file,
+                                  const std::string& name) const;
 };
 
 // Collects comparisons; at the end every output of the case must have been compared.
@@ -56,7 +61,8 @@ class Comparison {
  public:
   explicit Comparison(const GoldenCase& golden) : golden_(golden) {}
 
-  // Largest difference to the expected output `name`, both seen as float64. `rows` (may be
+  // Largest difference to the expected output `name`, both seen as float64; infinities of one sign
+  // are equal. `rows` (may be
   // undefined) selects entries of the leading dimensions: a bool mask. Nothing if the case does not
   // expect `name`.
   void Compare(const std::string& name, const at::Tensor& actual, const at::Tensor& rows = {});

@@ -132,15 +132,15 @@ at::Tensor PositionsOf(const AnchoredSequence& sequence, int64_t length) {
 
 }  // namespace
 
-absl::StatusOr<HdtCaseInput> ReadHdtCaseInput(const GoldenCase& golden, const HdtConfig& config) {
+absl::StatusOr<HdtCaseInput> ReadHdtCaseInput(const GoldenCase& golden, const HdtConfig& config,
+                                              bool hides_padding) {
   auto ids = golden.Input("input_ids");
   if (!ids.ok()) return ids.status();
   if (ids->dim() != 2) return absl::InvalidArgumentError("input_ids must be [documents, length]");
   HdtCaseInput input;
   input.padded_length = ids->size(1);
   input.real = at::zeros({ids->size(0), ids->size(1)}, at::kBool);
-  const bool attends_to_padding =
-      !config.is_hierarchical && !golden.input.contains("attention_mask");
+  const bool attends_to_padding = !config.is_hierarchical && !hides_padding;
   for (int64_t b = 0; b < ids->size(0); ++b) {
     auto rows = Rows::Read(golden, ids->sizes(), b);
     if (!rows.ok()) return rows.status();
@@ -159,7 +159,21 @@ absl::StatusOr<HdtCaseInput> ReadHdtCaseInput(const GoldenCase& golden, const Hd
     input.num_padding.push_back(input.padded_length - sequence->num_tokens());
     input.sequences.push_back(*std::move(sequence));
   }
+  if (!config.is_hierarchical && golden.input.contains("attention_mask")) {
+    auto mask = golden.Input("attention_mask");
+    if (!mask.ok()) return mask.status();
+    if (mask->sizes() != ids->sizes() || !at::equal(*mask != 0, input.real)) {
+      return absl::UnimplementedError(
+          "a flat model whose attention_mask hides anything but the padding");
+    }
+  }
   return input;
+}
+
+absl::StatusOr<PackedBatch> PackInput(const HdtCaseInput& input) {
+  std::vector<const AnchoredSequence*> sequences;
+  for (const AnchoredSequence& sequence : input.sequences) sequences.push_back(&sequence);
+  return Pack(sequences);
 }
 
 at::Tensor Unpack(const at::Tensor& packed, const HdtCaseInput& input) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "models/batch/anchored_sequence.h"
+#include "models/batch/packed_batch.h"
 #include "models/hdt/hdt_config.h"
 #include "models/verify/golden_case.h"
 
@@ -20,8 +21,13 @@ struct HdtCaseInput {
   int64_t padded_length = 0;                // n
 };
 
-// INVALID_ARGUMENT: rows that are no tree of document, sections and sentences.
-absl::StatusOr<HdtCaseInput> ReadHdtCaseInput(const GoldenCase& golden, const HdtConfig& config);
+// `hides_padding`: a flat model's tokens do not see it. INVALID_ARGUMENT: rows that are no tree of
+// document, sections and sentences. UNIMPLEMENTED: a flat model's attention mask that hides others.
+absl::StatusOr<HdtCaseInput> ReadHdtCaseInput(const GoldenCase& golden, const HdtConfig& config,
+                                              bool hides_padding);
+
+// All of them as one batch.
+absl::StatusOr<PackedBatch> PackInput(const HdtCaseInput& input);
 
 // Packed rows [T, ...] back in the reference's layout [B, n, ...], zeros elsewhere.
 at::Tensor Unpack(const at::Tensor& packed, const HdtCaseInput& input);

@@ -1,9 +1,6 @@
 #include "models/verify/hdt_verify.h"
 
 #include <ATen/core/grad_mode.h>
-#include <torch/optim/adamw.h>
-
-#include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -12,17 +9,13 @@
 #include "models/batch/packed_batch.h"
 #include "models/hdt/hdt.h"
 #include "models/verify/hdt_case_input.h"
+#include "models/verify/hdt_generation_verify.h"
+#include "models/verify/training_case.h"
 
 namespace strata::models {
 namespace {
 
 constexpr char kProbabilities[] = "attention_probabilities.";
-
-absl::StatusOr<PackedBatch> PackInput(const HdtCaseInput& input) {
-  std::vector<const AnchoredSequence*> sequences;
-  for (const AnchoredSequence& sequence : input.sequences) sequences.push_back(&sequence);
-  return Pack(sequences);
-}
 
 // Layers whose attention probabilities the case expects.
 std::map<int, at::Tensor> WantedProbabilities(const GoldenCase& golden) {
@@ -60,9 +53,6 @@ absl::Status VerifyForward(const GoldenCase& golden, const Hdt& model, const Hdt
   auto batch = PackInput(input);
   if (!batch.ok()) return batch.status();
   std::map<int, at::Tensor> probabilities = WantedProbabilities(golden);
-  if (!probabilities.empty() && !model.config().is_hierarchical) {
-    return absl::UnimplementedError("attention probabilities of a flat model");
-  }
   HdtForwardOptions options;
   options.probabilities = &probabilities;
   auto states = model.Forward(*batch, options);
@@ -87,11 +77,9 @@ absl::Status VerifyForward(const GoldenCase& golden, const Hdt& model, const Hdt
   return absl::OkStatus();
 }
 
-// Masked LM: cross entropy over labels >= 0, steps of AdamW, the loss before each and the gradients
-// of the first.
+// Masked LM: cross entropy over labels >= 0.
 absl::Status VerifyTraining(const GoldenCase& golden, Hdt& model, const HdtCaseInput& input,
                             Comparison& comparison) {
-  const nlohmann::json& training = golden.description["training"];
   auto labels = golden.Input("labels");
   if (!labels.ok()) return labels.status();
   auto batch = PackInput(input);
@@ -99,45 +87,21 @@ absl::Status VerifyTraining(const GoldenCase& golden, Hdt& model, const HdtCaseI
   const at::Tensor targets = labels->index({input.real}).to(at::kLong);
   const at::Tensor counted = targets >= 0;
 
-  const std::vector<WeightEntry> table = model.Table("model.");
-  std::vector<at::Tensor> parameters;
-  std::set<const at::Tensor*> seen;
-  for (const WeightEntry& entry : table) {
-    entry.tensor->set_requires_grad(true);
-    if (seen.insert(entry.tensor).second) parameters.push_back(*entry.tensor);
-  }
-  torch::optim::AdamW adamw(parameters, torch::optim::AdamWOptions(training.value("lr", 1e-3))
-                                            .weight_decay(training.value("weight_decay", 0.01)));
-  std::vector<double> losses;
-  for (int step = 0; step < training.value("steps", 1); ++step) {
-    adamw.zero_grad();
+  const auto loss = [&]() -> absl::StatusOr<at::Tensor> {
     auto states = model.Forward(*batch);
     if (!states.ok()) return states.status();
     const at::Tensor logits = model.MaskedLmLogits(*states);
-    const at::Tensor loss =
-        at::cross_entropy_loss(logits.index({counted}), targets.index({counted}));
-    losses.push_back(loss.item<double>());
-    loss.backward();
-    if (step == 0) {
-      for (const WeightEntry& entry : table) {
-        const std::string name = absl::StrCat("grad.", entry.key);
-        if (!comparison.Expects(name)) continue;
-        const at::Tensor& gradient = entry.tensor->grad();
-        if (!gradient.defined()) {
-          return absl::InternalError(absl::StrCat("no gradient reached '", entry.key, "'"));
-        }
-        comparison.Compare(name, gradient.narrow(0, entry.row_begin, entry.shape[0]));
-      }
-    }
-    adamw.step();
-  }
-  comparison.Compare("loss", at::tensor(losses, at::kDouble));
-  return absl::OkStatus();
+    return at::cross_entropy_loss(logits.index({counted}), targets.index({counted}));
+  };
+  return CompareTraining(golden, model.Table("model."), loss, comparison);
 }
 
 }  // namespace
 
 absl::Status VerifyHdt(const GoldenCase& golden, Comparison& comparison) {
+  if (golden.class_name() == "HDTForConditionalGeneration") {
+    return VerifyHdtGeneration(golden, comparison);
+  }
   auto config = ParseHdtConfig(golden.config_json, absl::StrCat(golden.folder, "/config.json"));
   if (!config.ok()) return config.status();
   HdtHeads heads;
@@ -145,7 +109,7 @@ absl::Status VerifyHdt(const GoldenCase& golden, Comparison& comparison) {
   heads.masked_lm = golden.class_name() == "HDTEncoderForPreTraining";
   auto model = Hdt::Load(*config, heads, golden.weights, nullptr, golden.folder);
   if (!model.ok()) return model.status();
-  auto input = ReadHdtCaseInput(golden, *config);
+  auto input = ReadHdtCaseInput(golden, *config, golden.input.contains("attention_mask"));
   if (!input.ok()) return input.status();
   absl::Status status = golden.description.contains("training")
                             ? VerifyTraining(golden, *model, *input, comparison)

@@ -7,7 +7,8 @@
 
 namespace strata::models {
 
-// Classes HDTEncoderModel and HDTEncoderForPreTraining, forward and training cases.
+// Classes HDTEncoderModel, HDTEncoderForPreTraining and HDTForConditionalGeneration, forward and
+// training cases.
 absl::Status VerifyHdt(const GoldenCase& golden, Comparison& comparison);
 
 }  // namespace strata::models
