@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "models/checkpoint/safetensors.h"
+#include "models/checkpoint/model_weights.h"
 #include "models/engine/registry.h"
 #include "models/media/waveform_reader.h"
 #include "nlohmann/json.hpp"
