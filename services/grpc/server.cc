@@ -1,6 +1,7 @@
 #include "services/grpc/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <limits>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
 #include "services/grpc/call_guard.h"
+#include "services/grpc/kserve_service.h"
 #include "services/grpc/task_reactors.h"
 #include "services/telemetry/json_log.h"
 #include "strata/v1/strata_service.grpc.pb.h"
@@ -102,6 +104,9 @@ class ServerImpl final : public Server {
         service_({runtime, &active_, options.max_message_bytes},
                  {runtime, &active_, &registry_, options.stream, options.max_message_bytes},
                  authorizer_.get()),
+        kserve_service_(MakeKserveService(
+            {runtime, &active_, &registry_, options.stream, options.max_message_bytes}, &leaving_,
+            authorizer_.get())),
         housekeeping_period_(std::clamp(options.stream.idle_timeout / 4, absl::Milliseconds(20),
                                         absl::Seconds(5))) {}
 
@@ -143,6 +148,7 @@ class ServerImpl final : public Server {
     int port = 0;
     builder.AddListeningPort(options.listen_address, *credentials, &port);
     builder.RegisterService(&service_);
+    builder.RegisterService(kserve_service_.get());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen_address,
@@ -186,6 +192,7 @@ class ServerImpl final : public Server {
     if (health == nullptr) return;
     health->SetServingStatus(serving);  // all names that are known
     health->SetServingStatus(kServiceName, serving);
+    health->SetServingStatus(kKserveServiceName, serving);
   }
 
   // A load that ends during a drain must not raise its model again.
@@ -225,12 +232,13 @@ class ServerImpl final : public Server {
   StreamRegistry registry_;
   const std::unique_ptr<Authorizer> authorizer_;
   StrataServiceImpl service_;
+  std::atomic<bool> leaving_{false};  // a drain has begun
+  const std::unique_ptr<grpc::Service> kserve_service_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 
   int64_t watch_ = 0;
   std::mutex health_mu_;
-  bool leaving_ = false;  // guarded by health_mu_
 
   std::mutex drain_mu_;
   bool drained_ = false;

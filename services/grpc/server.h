@@ -1,4 +1,4 @@
-// The gRPC server: our service, health and reflection on one port.
+// The gRPC server: our service, KServe v2, health and reflection on one port.
 #ifndef STRATA_SERVICES_GRPC_SERVER_H_
 #define STRATA_SERVICES_GRPC_SERVER_H_
 
@@ -26,8 +26,8 @@ struct ServerOptions {
   std::string tokens_file;  // of Authorizer; empty = everybody may call everything
 };
 
-// Health (grpc.health.v1, Check and Watch) knows "", "strata.v1.StrataService" and "models/NAME"
-// for each model. Thread-safe.
+// Health (grpc.health.v1, Check and Watch) knows "", both services and "models/NAME" for each
+// model that is known, serving as long as it is loaded. Thread-safe.
 class Server {
  public:
   // Serves when it returns. UNAVAILABLE: the address cannot be bound; what MakeServerCredentials

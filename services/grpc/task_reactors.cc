@@ -9,7 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "services/grpc/convert.h"
-#include "services/grpc/status_details.h"
+#include "services/grpc/unary_reactor.h"
 #include "services/runtime/error_detail.h"
 #include "services/runtime/text_tasks.h"
 
@@ -19,56 +19,10 @@ namespace {
 constexpr int32_t kDefaultPageSize = 100;
 constexpr int32_t kMaxPageSize = 1000;
 
-// One call. gRPC binds it after the handler has returned, so neither OnCancel nor OnDone can come
-// before SetCall, however soon the runtime answers.
-class UnaryReactor final : public grpc::ServerUnaryReactor {
- public:
-  UnaryReactor(const TaskContext& task, grpc::CallbackServerContext* context)
-      : active_(task.active), context_(context) {
-    active_->Begin();
-  }
-
-  void SetCall(std::shared_ptr<runtime::Call> call) { call_ = std::move(call); }
-
-  void End(const absl::Status& status) {
-    AddRetryPushback(status, *context_);
-    Finish(ToGrpcStatus(status));
-  }
-
-  // Ends with `response`, unless it is too large to be sent.
-  template <typename Message>
-  void EndWith(Message* response, int64_t max_bytes, const char* advice) {
-    const auto num_bytes = static_cast<int64_t>(response->ByteSizeLong());
-    if (num_bytes <= max_bytes) {
-      Finish(grpc::Status::OK);
-      return;
-    }
-    response->Clear();
-    End(runtime::WithDetail(absl::ResourceExhaustedError(absl::StrCat(
-                                "the answer has ", num_bytes,
-                                " bytes; the server's message limit is ", max_bytes, "; ", advice)),
-                            {.reason = "RESPONSE_TOO_LARGE"}));
-  }
-
-  // The answer of the cancelled call still comes, and ends the reactor.
-  void OnCancel() override {
-    if (call_ != nullptr) call_->Cancel();
-  }
-  void OnDone() override {
-    active_->End();
-    delete this;
-  }
-
- private:
-  ActiveCalls* const active_;
-  grpc::CallbackServerContext* const context_;
-  std::shared_ptr<runtime::Call> call_;
-};
-
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* RunTask(const TaskContext& task, grpc::CallbackServerContext* context,
                                   const Request* request, Response* response, const char* advice) {
-  auto* reactor = new UnaryReactor(task, context);
+  auto* reactor = new UnaryReactor(task.active, context);
   absl::StatusOr<runtime::Request> converted = FromProto(*request);
   if (!converted.ok()) {
     reactor->End(converted.status());
@@ -106,7 +60,7 @@ grpc::ServerUnaryReactor* Embed(const TaskContext& task, grpc::CallbackServerCon
 grpc::ServerUnaryReactor* Tokenize(const TaskContext& task, grpc::CallbackServerContext* context,
                                    const v1::TokenizeRequest* request,
                                    v1::TokenizeResponse* response) {
-  auto* reactor = new UnaryReactor(task, context);
+  auto* reactor = new UnaryReactor(task.active, context);
   runtime::TokenizeRequest converted = FromProto(*request);
   converted.deadline = DeadlineOf(*context);
   reactor->SetCall(runtime::Tokenize(*task.runtime, std::move(converted),
@@ -127,7 +81,7 @@ grpc::ServerUnaryReactor* InspectDocument(const TaskContext& task,
                                           grpc::CallbackServerContext* context,
                                           const v1::InspectDocumentRequest* request,
                                           v1::InspectDocumentResponse* response) {
-  auto* reactor = new UnaryReactor(task, context);
+  auto* reactor = new UnaryReactor(task.active, context);
   absl::StatusOr<runtime::InspectRequest> converted = FromProto(*request);
   if (!converted.ok()) {
     reactor->End(converted.status());
@@ -152,7 +106,7 @@ grpc::ServerUnaryReactor* InspectDocument(const TaskContext& task,
 grpc::ServerUnaryReactor* ListModels(const TaskContext& task, grpc::CallbackServerContext* context,
                                      const v1::ListModelsRequest* request,
                                      v1::ListModelsResponse* response) {
-  auto* reactor = new UnaryReactor(task, context);
+  auto* reactor = new UnaryReactor(task.active, context);
   std::vector<std::shared_ptr<const runtime::ServedModel>> models;
   for (const std::string& name : task.runtime->model_names()) {
     if (auto model = task.runtime->models().Find(name); model.ok()) models.push_back(*model);
@@ -186,7 +140,7 @@ grpc::ServerUnaryReactor* ListModels(const TaskContext& task, grpc::CallbackServ
 grpc::ServerUnaryReactor* GetModel(const TaskContext& task, grpc::CallbackServerContext* context,
                                    const v1::GetModelRequest* request,
                                    v1::GetModelResponse* response) {
-  auto* reactor = new UnaryReactor(task, context);
+  auto* reactor = new UnaryReactor(task.active, context);
   const auto model = task.runtime->models().Find(request->name());
   if (!model.ok()) {
     reactor->End(runtime::WithDetail(model.status(), {.field = "name"}));

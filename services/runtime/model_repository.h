@@ -30,6 +30,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "models/engine/engine.h"
+#include "services/runtime/model_statistics.h"
 
 namespace strata::runtime {
 
@@ -40,6 +41,7 @@ struct ServedModel {
   // Of its files' checksums; where there are none, of this one load. Never two models' at once.
   std::string digest;
   std::shared_ptr<const models::Engine> engine;
+  std::shared_ptr<ModelStatistics> statistics = std::make_shared<ModelStatistics>();
 };
 
 struct ModelRepositoryOptions {

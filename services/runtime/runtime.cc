@@ -122,7 +122,9 @@ class RuntimeImpl : public Runtime {
     seen.received = absl::Now();
     // A name that nobody loaded is the caller's text: it must not become a label of a metric.
     std::string model;
-    if (const auto found = models_->Find(request.model); found.ok()) {
+    absl::StatusOr<std::shared_ptr<const ServedModel>> found = request.served;
+    if (*found == nullptr) found = models_->Find(request.model);
+    if (found.ok()) {
       model = (*found)->name;
       seen.version = (*found)->version;
     }
@@ -160,8 +162,19 @@ class RuntimeImpl : public Runtime {
   // Checks a request, takes its permit and fills the call with it.
   absl::Status Admit(Request request, PendingCall& call) const {
     const auto num_bytes = static_cast<int64_t>(request.document.size());
-    auto model = models_->Find(request.model);
+    absl::StatusOr<std::shared_ptr<const ServedModel>> model = std::move(request.served);
+    if (*model == nullptr) model = models_->Find(request.model);
     if (!model.ok()) return model.status();
+    call.done = [statistics = (*model)->statistics, begin = absl::Now(),
+                 done = std::move(call.done)](absl::StatusOr<Response> answer) mutable {
+      if (answer.ok()) {
+        const Timings& timings = answer->timings;
+        statistics->Answered(timings.queue, timings.prepare, timings.compute, timings.total);
+      } else {
+        statistics->Failed(absl::Now() - begin);
+      }
+      done(std::move(answer));
+    };
     const absl::Status status = CheckFor(*(*model)->engine, request, num_bytes);
     if (!status.ok()) return status;
     call.payload.permit = std::move(request.permit);
@@ -225,6 +238,8 @@ class RuntimeImpl : public Runtime {
       const absl::Time begin = absl::Now();
       for (const std::shared_ptr<PendingCall>& call : batch) call->compute_begin = begin;
       absl::StatusOr<std::vector<TaskResult>> results = Run(batch);
+      batch[0]->payload.model->statistics->Ran(static_cast<int64_t>(batch.size()),
+                                               absl::Now() - begin);
       if (!observers_.empty()) {
         Pass pass{.model = batch[0]->payload.model->name,
                   .version = batch[0]->payload.model->version,

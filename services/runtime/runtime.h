@@ -69,6 +69,8 @@ struct Request {
   models::PrepareOptions prepare;
   std::string traceparent;  // W3C trace context of the caller, as it came; may be empty
   absl::Time deadline = absl::InfiniteFuture();
+  // Found before, so that several requests are sure to meet one version; null: Submit looks it up.
+  std::shared_ptr<const ServedModel> served;
   // Room taken before with Reserve(); null: Submit takes it. One request, one permit.
   std::shared_ptr<Permit> permit;
 };
