@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "models/clap/clap_audio.h"
+#include "models/clap/clap.h"
 #include "models/clap/clap_features.h"
 #include "models/layers/tensor_bridge.h"
 #include "models/verify/case_sound.h"
@@ -77,7 +77,69 @@ absl::Status CompareForward(const GoldenCase& golden, const ClapAudio& model, co
   return absl::OkStatus();
 }
 
+// The case's texts without their padding.
+absl::StatusOr<std::vector<std::vector<int32_t>>> GivenTexts(const GoldenCase& golden,
+                                                             at::Tensor& mask) {
+  auto ids = golden.Input("input_ids");
+  if (!ids.ok()) return ids.status();
+  mask = at::ones_like(*ids).to(at::kBool);
+  if (golden.input.contains("attention_mask")) {
+    auto given = golden.Input("attention_mask");
+    if (!given.ok()) return given.status();
+    mask = *given != 0;
+  }
+  std::vector<std::vector<int32_t>> texts;
+  for (int64_t b = 0; b < ids->size(0); ++b) {
+    const at::Tensor row = (*ids)[b].index({mask[b]}).to(at::kInt).contiguous();
+    const auto* data = row.const_data_ptr<int32_t>();
+    texts.emplace_back(data, data + row.numel());
+  }
+  return texts;
+}
+
 }  // namespace
+
+absl::Status VerifyClapText(const GoldenCase& golden, Comparison& comparison) {
+  const at::NoGradGuard no_grad;
+  auto config =
+      ParseClapTextConfig(golden.config_json, absl::StrCat(golden.folder, "/config.json"));
+  if (!config.ok()) return config.status();
+  auto model = ClapText::Load(*config, golden.weights, golden.folder);
+  if (!model.ok()) return model.status();
+  at::Tensor mask;
+  auto texts = GivenTexts(golden, mask);
+  if (!texts.ok()) return texts.status();
+  auto output = model->Forward(*texts);
+  if (!output.ok()) return output.status();
+  at::Tensor states = at::zeros({mask.size(0), mask.size(1), output->last_hidden_state.size(1)});
+  states.index_put_({mask}, output->last_hidden_state);
+  comparison.Compare("last_hidden_state", states, mask);
+  comparison.Compare("pooler_output", output->pooled);
+  if (output->embedding.defined()) comparison.Compare("text_embeds", output->embedding);
+  return absl::OkStatus();
+}
+
+absl::Status VerifyClap(const GoldenCase& golden, Comparison& comparison) {
+  const at::NoGradGuard no_grad;
+  auto model = Clap::Load(golden.config_json, golden.weights, golden.folder);
+  if (!model.ok()) return model.status();
+  auto batch = GivenBatch(golden);
+  if (!batch.ok()) return batch.status();
+  auto sounds = model->audio().Forward(batch->features, batch->is_longer);
+  if (!sounds.ok()) return sounds.status();
+  at::Tensor mask;
+  auto given = GivenTexts(golden, mask);
+  if (!given.ok()) return given.status();
+  auto texts = model->text().Forward(*given);
+  if (!texts.ok()) return texts.status();
+  const at::Tensor audio = ScaleToUnitLength(sounds->embedding);
+  const at::Tensor text = ScaleToUnitLength(texts->embedding);
+  comparison.Compare("audio_embeds", audio);
+  comparison.Compare("text_embeds", text);
+  comparison.Compare("logits_per_audio", model->ScoresOfSounds(audio, text));
+  comparison.Compare("logits_per_text", model->ScoresOfTexts(audio, text));
+  return absl::OkStatus();
+}
 
 absl::Status VerifyClapAudio(const GoldenCase& golden, Comparison& comparison) {
   const at::NoGradGuard no_grad;

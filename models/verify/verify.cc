@@ -20,7 +20,9 @@ struct Row {
 constexpr Row kFamilies[] = {{"HDT", VerifyHdt},
                              {"htsat_frontend", VerifyHtsatFrontend},
                              {"htsat", VerifyHtsat},
-                             {"clap_audio_model", VerifyClapAudio}};
+                             {"clap_audio_model", VerifyClapAudio},
+                             {"clap_text_model", VerifyClapText},
+                             {"clap", VerifyClap}};
 
 VerifyResult Run(const GoldenCase& golden) {
   for (const Row& row : kFamilies) {
