@@ -83,6 +83,12 @@ void AddLimitFlags(CLI::App& app, ServerFlags& flags) {
   count("--max-batch-tokens", limits.max_batch_tokens,
         "tokens of one pass (a longer document runs alone)");
   count("--max-batch-documents", limits.max_batch_documents, "documents of one pass");
+  app.add_option("--cache-bytes", flags.runtime.cache_bytes,
+                 "answers kept by the content of their request; 0 = none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Limits");
   count("--max-message-bytes", flags.server.max_message_bytes, "one gRPC message, both ways");
   count("--max-concurrent-streams", flags.server.max_concurrent_streams,
         "calls at once on one connection");

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -18,6 +19,7 @@
 
 namespace strata::runtime {
 
+class CacheLease;
 class Scheduler;
 
 // queued → preparing → prepared → running → done; done may come from any of them.
@@ -29,6 +31,8 @@ struct CallPayload {
   std::shared_ptr<const ServedModel> model;
   std::optional<models::PreparedDocument> prepared;
   std::shared_ptr<Permit> permit;
+  std::string cache_key;              // once it was looked up; empty: it is not
+  std::shared_ptr<CacheLease> lease;  // others may wait for its answer
 };
 
 struct PendingCall : public Call, public std::enable_shared_from_this<PendingCall> {

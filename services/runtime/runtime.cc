@@ -14,6 +14,7 @@
 #include "services/runtime/guarded.h"
 #include "services/runtime/observer.h"
 #include "services/runtime/read_document.h"
+#include "services/runtime/response_cache.h"
 #include "services/runtime/scheduler.h"
 
 namespace strata::runtime {
@@ -33,6 +34,7 @@ class RuntimeImpl : public Runtime {
       : limits_(options.limits),
         observers_(options.observers),
         models_(std::move(models)),
+        cache_(options.cache_bytes > 0 ? ResponseCache::Create(options.cache_bytes) : nullptr),
         admission_(Admission::Create(limits_.max_queued_bytes, limits_.max_queued_requests)),
         scheduler_(
             std::make_shared<Scheduler>(BatchLimits{.max_tokens = limits_.max_batch_tokens,
@@ -166,10 +168,14 @@ class RuntimeImpl : public Runtime {
     if (*model == nullptr) model = models_->Find(request.model);
     if (!model.ok()) return model.status();
     call.done = [statistics = (*model)->statistics, begin = absl::Now(),
+                 looks_up = cache_ != nullptr,
                  done = std::move(call.done)](absl::StatusOr<Response> answer) mutable {
-      if (answer.ok()) {
+      if (answer.ok() && answer->cached) {
+        statistics->Hit(answer->timings.total);
+      } else if (answer.ok()) {
         const Timings& timings = answer->timings;
         statistics->Answered(timings.queue, timings.prepare, timings.compute, timings.total);
+        if (looks_up) statistics->Missed(timings.total);
       } else {
         statistics->Failed(absl::Now() - begin);
       }
@@ -198,10 +204,12 @@ class RuntimeImpl : public Runtime {
         continue;
       }
       call->prepare_begin = absl::Now();
+      if (cache_ != nullptr && !Leads(call)) continue;
       absl::StatusOr<PreparedDocument> prepared =
           Guarded<PreparedDocument>("reading", [&] { return Prepare(call->payload); });
       call->prepare_end = absl::Now();
       if (!prepared.ok()) {
+        if (call->payload.lease != nullptr) call->payload.lease->Fail(prepared.status());
         call->payload = {};
         scheduler_->Answer(*call, prepared.status());
         continue;
@@ -211,6 +219,14 @@ class RuntimeImpl : public Runtime {
       call->num_tokens = std::max<int64_t>(1, call->payload.prepared->sequence.num_tokens());
       scheduler_->AddPrepared(call);
     }
+  }
+
+  // Whether the call is to be computed. If not, it is somebody else's now.
+  bool Leads(const std::shared_ptr<PendingCall>& call) const {
+    CallPayload& payload = call->payload;
+    if (payload.cache_key.empty()) payload.cache_key = CacheKey(*payload.model, payload.request);
+    const std::string key = payload.cache_key;
+    return key.empty() || cache_->Look(key, call) == ResponseCache::Outcome::kLeads;
   }
 
   absl::StatusOr<PreparedDocument> Prepare(const CallPayload& payload) const {
@@ -292,6 +308,7 @@ class RuntimeImpl : public Runtime {
     const absl::Status status = WithDetailByCode(result.ok() ? result->status : result.status(),
                                                  "INVALID_DOCUMENT", "TOO_MANY_TOKENS", "document");
     if (!status.ok()) {
+      if (call.payload.lease != nullptr) call.payload.lease->Fail(status);
       call.payload = {};
       scheduler_->Answer(call, status);
       return;
@@ -310,6 +327,7 @@ class RuntimeImpl : public Runtime {
     response.timings.compute = now - call.compute_begin;
     response.timings.total = now - call.submitted;
     response.received = call.submitted;
+    if (call.payload.lease != nullptr) call.payload.lease->Fulfil(response);
     call.payload = {};
     scheduler_->Answer(call, std::move(response));
   }
@@ -317,6 +335,7 @@ class RuntimeImpl : public Runtime {
   const Limits limits_;
   const std::vector<std::shared_ptr<Observer>> observers_;
   const std::unique_ptr<ModelRepository> models_;
+  const std::shared_ptr<ResponseCache> cache_;  // null: nothing is kept
   const std::shared_ptr<Admission> admission_;
   const std::shared_ptr<Scheduler> scheduler_;
   std::vector<std::thread> threads_;

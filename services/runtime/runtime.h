@@ -52,8 +52,9 @@ struct RuntimeOptions {
   std::string repository;
   int64_t max_model_bytes = 0;  // weights of all models together; 0 = what the machine has
   absl::Duration warm_up = absl::ZeroDuration();  // at most this long a model; 0 = none
-  int compute_threads = 0;                        // 0 = the cores this process may use
-  int prepare_threads = 0;                        // reading and tokenizing; 0 = the same
+  int64_t cache_bytes = 0;  // answers kept by the content of their request; 0 = none
+  int compute_threads = 0;  // 0 = the cores this process may use
+  int prepare_threads = 0;  // reading and tokenizing; 0 = the same
   Limits limits;
   // Told about every answer and pass; see observer.h. Empty: nobody watches.
   std::vector<std::shared_ptr<Observer>> observers;
@@ -87,6 +88,7 @@ struct Response {
   models::TaskResult result;  // its status is OK
   models::DocumentTree tree;  // so that nodes and spans can be shown
   Timings timings;
+  bool cached = false;  // computed for another request of the same content; no prepare, no compute
   absl::Time received;
 };
 

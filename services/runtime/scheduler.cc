@@ -146,6 +146,17 @@ void Scheduler::EndWork() {
   if (--num_outstanding_ == 0) idle_.notify_all();
 }
 
+bool Scheduler::PrepareAgain(const std::shared_ptr<PendingCall>& call) {
+  std::lock_guard<std::mutex> lock(mu_);
+  if (call->stage != CallStage::kPreparing) return false;
+  call->stage = CallStage::kQueued;
+  auto place = documents_.begin();
+  while (place != documents_.end() && (*place)->sequence < call->sequence) ++place;
+  call->place = documents_.insert(place, call);
+  prepare_ready_.notify_one();
+  return true;
+}
+
 void Scheduler::AddPrepared(const std::shared_ptr<PendingCall>& call) {
   std::unique_lock<std::mutex> lock(mu_);
   if (call->stage == CallStage::kDone) {

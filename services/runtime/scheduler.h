@@ -48,6 +48,10 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   std::shared_ptr<PendingCall> NextToPrepare();
   void EndWork();
 
+  // Puts a call that is being prepared back into its place in the queue. False: it was answered
+  // meanwhile, and its payload is the caller's to drop.
+  bool PrepareAgain(const std::shared_ptr<PendingCall>& call);
+
   // The call has its prepared document and num_tokens; queues it for a pass.
   void AddPrepared(const std::shared_ptr<PendingCall>& call);
 
