@@ -15,9 +15,11 @@
 #include "clients/cli/batch_output.h"
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
+#include "clients/cli/flag_checks.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
 #include "clients/cli/progress.h"
+#include "clients/cli/spooled_input.h"
 #include "clients/cli/terminal.h"
 #include "strata/error.h"
 
@@ -33,6 +35,7 @@ struct BatchArguments {
   bool explain = false;
   std::int64_t max_tokens = 0;
   bool truncate = false;
+  bool retry_failed = false;
   int in_flight = 64;
   bool quiet = false;
   bool json = false;
@@ -89,7 +92,6 @@ class BatchRun {
     }
     if (result.ok()) {
       result->id = item.id;
-      model_ = result->model;
       Write(item, ToJson(*result), true);
     } else {
       Write(item, ErrorToJson(item.id, result.status()), false);
@@ -103,11 +105,11 @@ class BatchRun {
   // After the stream has ended.
   absl::Status Finish() {
     line_.Show(state_, /*last=*/true);
+    line_.End();
     const absl::Status synced = output_.Sync();
     return error_.ok() ? synced : error_;
   }
   const ProgressState& state() const { return state_; }
-  const std::string& model() const { return model_; }
 
  private:
   struct Pending {
@@ -125,7 +127,7 @@ class BatchRun {
     if (item.line > 0) json["line"] = item.line;
     std::lock_guard<std::mutex> lock(mutex_);
     if (!output_error_.ok()) return;  // nothing may follow a line that may be torn
-    output_error_ = output_.Append(Dump(json));
+    output_error_ = output_.Append(std::move(json));
     if (!output_error_.ok()) {
       error_ = output_error_;
       return;
@@ -146,72 +148,116 @@ class BatchRun {
   std::map<std::string, Pending> pending_;  // by ticket
   std::int64_t next_ticket_ = 1;
   ProgressState state_;
-  std::string model_;
   absl::Status error_;         // why the run ends early
   absl::Status output_error_;  // of these, one of OUT
 };
 
-int Report(const BatchArguments& arguments, const BatchRun& run, std::int64_t failed_before,
-           const absl::Status& error) {
+struct Outcome {
+  const std::string& model;
+  std::int64_t failed_before, skipped;
+  const absl::Status& error;
+};
+
+int Report(const BatchArguments& arguments, const BatchRun& run, const Outcome& outcome) {
   const ProgressState& state = run.state();
-  const std::int64_t failed = state.failed + failed_before;
+  const std::int64_t failed = state.failed + outcome.failed_before;
   const std::int64_t left = state.total - state.done_before - state.done;
   if (arguments.json) {
     PrintLine({{"out", arguments.out},
-               {"model", run.model()},
+               {"model", outcome.model},
                {"total", state.total},
                {"done", state.done_before + state.done},
                {"done_before", state.done_before},
                {"failed", failed},
+               {"skipped", outcome.skipped},
                {"seconds", state.seconds},
                {"documents_per_second", state.seconds > 0 ? state.done / state.seconds : 0.0},
                {"bytes_per_second", state.seconds > 0 ? state.bytes_done / state.seconds : 0.0}});
   }
+  const std::string rest =
+      absl::StrCat(Counted(left, "document"), left == 1 ? " is left" : " are left",
+                   arguments.out == "-" ? "" : ", the same command goes on");
+  const absl::Status& error = outcome.error;
   if (!error.ok()) {
-    Fail("batch",
-         absl::Status(error.code(), absl::StrCat(error.message(), "; ", FormatCount(left),
-                                                 " documents are left, the same command goes on")));
-    return kExitError;
+    return Fail("batch", absl::Status(error.code(), absl::StrCat(error.message(), "; ", rest)));
   }
-  if (left > 0) {
-    std::fprintf(stderr, "strata batch: stopped; %s documents are left, the same command goes on\n",
-                 FormatCount(left).c_str());
-    return kExitError;
-  }
+  if (left > 0) return Fail("batch", absl::CancelledError(absl::StrCat("stopped; ", rest)));
   if (failed > 0) {
-    std::fprintf(stderr, "strata batch: %s of %s documents failed; their lines in %s say why\n",
-                 FormatCount(failed).c_str(), FormatCount(state.total).c_str(),
-                 arguments.out.c_str());
-    return kExitError;
+    const bool retried = arguments.retry_failed || arguments.out == "-";
+    return Fail("batch", absl::InternalError(absl::StrCat(
+                             FormatCount(failed), " of ", Counted(state.total, "document"),
+                             " failed; their lines in ", arguments.out, " say why",
+                             retried ? "" : ", and --retry-failed tries them again")));
   }
   return kExitOk;
 }
 
-int Batch(const BatchArguments& arguments) {
-  const auto format = arguments.format.Get();
-  if (!format.ok()) return Fail("batch", format.status());
-  auto input = BatchInput::Open(arguments.in, *format);
-  if (!input.ok()) return Fail("batch", input.status());
-  const auto client = arguments.model.Connect();
-  if (!client.ok()) return Fail("batch", client.status());
-  // A service that is not there, or a model that it has not, is said before anything is written.
-  const auto models = client->ListModels();
-  if (!models.ok()) return Fail("batch", models.status());
+// Who will answer, and how. A service that is not there, or a model that it has not, is said here,
+// before anything is written.
+absl::StatusOr<BatchSettings> SettingsOf(const BatchArguments& arguments, const Client& client) {
+  const auto models = client.ListModels();
+  if (!models.ok()) return models.status();
   const std::string wanted = arguments.model.model_name();
-  if (!wanted.empty() && std::none_of(models->begin(), models->end(),
-                                      [&](const auto& model) { return model.name == wanted; })) {
-    return Fail("batch", absl::NotFoundError(absl::StrCat("no model is named '", wanted, "'")));
+  const std::size_t at = std::min(wanted.find('@'), wanted.size());
+  BatchSettings settings;
+  settings.model = wanted.substr(0, at);
+  if (wanted.empty() && !models->empty()) settings.model = models->front().name;
+  if (std::none_of(models->begin(), models->end(),
+                   [&](const auto& model) { return model.name == settings.model; })) {
+    return absl::NotFoundError(absl::StrCat("no model is named '", settings.model, "'"));
   }
-  const auto output = BatchOutput::Open(arguments.out);
-  if (!output.ok()) return Fail("batch", output.status());
-  if ((*output)->num_done() > 0 && !arguments.quiet) {
-    std::fprintf(stderr, "strata batch: %s has %s results already; going on behind them\n",
-                 arguments.out.c_str(), FormatCount((*output)->num_done()).c_str());
+  settings.options["top-k"] = arguments.top_k;
+  if (at < wanted.size()) settings.options["model"] = wanted;
+  if (arguments.explain) settings.options["explain"] = true;
+  if (arguments.max_tokens > 0) settings.options["max-tokens"] = arguments.max_tokens;
+  if (arguments.truncate) settings.options["truncate"] = true;
+  if (arguments.format.name() != "auto") settings.options["format"] = arguments.format.name();
+  return settings;
+}
+
+void TellBeginning(const BatchArguments& arguments, const BatchOutput& output,
+                   const SkippedFiles& skipped) {
+  if (skipped.count > 0) {
+    std::fprintf(stderr, "strata batch: %s in %s skipped by their endings (%s)\n",
+                 Counted(skipped.count, "file").c_str(), Printable(arguments.in).c_str(),
+                 Printable(skipped.endings).c_str());
   }
-  const auto counts = BatchInput::Count(arguments.in, *format, [&](const BatchItem& item) {
+  if (output.num_retried() > 0) {
+    std::fprintf(stderr, "strata batch: trying %s again that failed\n",
+                 Counted(output.num_retried(), "document").c_str());
+  }
+  if (output.num_done() > 0) {
+    std::fprintf(stderr, "strata batch: %s has %s already; going on behind them\n",
+                 Printable(arguments.out).c_str(), Counted(output.num_done(), "result").c_str());
+  }
+}
+
+int Batch(const BatchArguments& arguments) {
+  const auto fail = [&](const absl::Status& status) {
+    return Fail("batch", status, arguments.json);
+  };
+  const auto format = arguments.format.Get();
+  if (!format.ok()) return fail(format.status());
+  if (arguments.json && arguments.out == "-") {
+    return fail(absl::InvalidArgumentError(
+        "the results and the summary of --json cannot both go to the standard output"));
+  }
+  const auto path = SpoolStandardInput(arguments.in);
+  if (!path.ok()) return fail(path.status());
+  auto input = BatchInput::Open(*path, *format);
+  if (!input.ok()) return fail(input.status());
+  const SkippedFiles skipped = (*input)->skipped();
+  const auto client = arguments.model.Connect(arguments.quiet || arguments.json);
+  if (!client.ok()) return fail(client.status());
+  const auto settings = SettingsOf(arguments, *client);
+  if (!settings.ok()) return fail(settings.status());
+  const auto output = BatchOutput::Open(arguments.out, *settings, arguments.retry_failed);
+  if (!output.ok()) return fail(output.status());
+  if (!arguments.quiet) TellBeginning(arguments, **output, skipped);
+  const auto counts = BatchInput::Count(*path, *format, [&](const BatchItem& item) {
     return !(*output)->IsDone(BatchOutput::KeyOf(item.id, item.line));
   });
-  if (!counts.ok()) return Fail("batch", counts.status());
+  if (!counts.ok()) return fail(counts.status());
 
   // A first Ctrl-C ends the run in order, a second one at once.
   struct sigaction action = {};
@@ -221,7 +267,7 @@ int Batch(const BatchArguments& arguments) {
   ::sigaction(SIGTERM, &action, nullptr);
 
   ClassifyManyOptions options;
-  options.classify.model = wanted;
+  options.classify.model = arguments.model.model_name();
   options.classify.top_k = arguments.top_k;
   options.classify.explain = arguments.explain;
   options.classify.max_tokens = arguments.max_tokens;
@@ -242,7 +288,7 @@ int Batch(const BatchArguments& arguments) {
       ->Wait()
       .IgnoreError();  // never cancelled: Take ends it
   const absl::Status error = run.Finish();
-  return Report(arguments, run, (*output)->num_failed(), error);
+  return Report(arguments, run, {settings->model, (*output)->num_failed(), skipped.count, error});
 }
 
 }  // namespace
@@ -252,35 +298,39 @@ void AddBatchCommand(CLI::App& app, Invocation& invocation) {
   CLI::App& command = *app.add_subcommand(
       "batch", "Classifies many documents into a JSON Lines file; started again, it goes on");
   command
-      .add_option("IN", arguments->in,
-                  "A folder, a file with a path on each line, or JSON Lines (also .gz)")
+      .add_option(
+          "IN", arguments->in,
+          "A folder, a file with a path on each line, or JSON Lines (also .gz); - is the standard "
+          "input")
       ->required();
-  command.add_option("OUT", arguments->out, "JSON Lines: one result or error a document")
+  command
+      .add_option(
+          "OUT", arguments->out,
+          "JSON Lines: one result or error a document; - is the standard output, without going on")
       ->required();
   arguments->model.AddFlags(command);
   arguments->format.AddFlag(command);
   command.add_option("--top-k", arguments->top_k, "Best labels to write; 0 = all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->capture_default_str()
       ->type_name("N");
   command.add_flag("--explain", arguments->explain,
                    "Also write how much each section and sentence counted");
-  command.add_option("--max-tokens", arguments->max_tokens, "Refuse a longer document")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-  command.add_flag("--truncate", arguments->truncate, "Read the head of a longer one instead");
+  AddLengthFlags(command, arguments->max_tokens, arguments->truncate);
   command.add_option("--in-flight", arguments->in_flight, "Documents on their way at once")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->capture_default_str()
       ->type_name("N");
+  command.add_flag("--retry-failed", arguments->retry_failed,
+                   "Answer anew what failed in an earlier run");
   command.add_flag("--quiet", arguments->quiet, "No progress");
   command.add_flag("--json", arguments->json, "A summary as one JSON object on stdout");
   command.footer(
-      "Results come in the order in which they are done; each line has the \"id\" (the path, or "
-      "the\n"
-      "\"id\" of the line) and a \"status\". A batch that was stopped or killed goes on where it "
-      "was\n"
-      "when the same command is started again.\n"
+      "Results come in the order in which they are done; each line has the \"id\" (the\n"
+      "path, or the \"id\" of the line) and a \"status\". A batch that was stopped or\n"
+      "killed goes on where it was when the same command is started again.\n"
+      "A folder's documents are the files below it with these endings:\n"
+      "  .txt .text .md .markdown .html .htm .xhtml .xml .nxml .jats .json\n"
       "Examples:\n"
       "  strata batch papers/ results.jsonl\n"
       "  strata batch --server localhost:50051 corpus.jsonl.gz results.jsonl");

@@ -1,10 +1,10 @@
 #include "clients/cli/batch_input.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -14,6 +14,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "clients/cli/terminal.h"
 #include "nlohmann/json.hpp"
 #include "strata/local.h"
 
@@ -22,33 +24,63 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool HasKnownEnding(const fs::path& path) {
-  static constexpr std::array kEndings = {".txt", ".text",  ".md",  ".markdown", ".html",
-                                          ".htm", ".xhtml", ".xml", ".nxml",     ".json"};
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+constexpr std::size_t kMostEndingsNamed = 5;
+constexpr std::size_t kLookedAtBytes = 64 * 1024;
+
+std::string EndingOf(const fs::path& path) {
+  return absl::AsciiStrToLower(path.extension().string());
 }
 
-absl::StatusOr<std::vector<std::string>> FilesBelow(const std::string& folder) {
-  std::error_code error;
+bool HasKnownEnding(const fs::path& path) {
+  static const auto* const known = new std::set<std::string>(absl::StrSplit(kDocumentEndings, ' '));
+  return known->count(EndingOf(path)) > 0;
+}
+
+struct FolderFiles {
   std::vector<std::string> paths;
+  SkippedFiles skipped;
+};
+
+SkippedFiles Summarize(const std::map<std::string, std::int64_t>& by_ending) {
+  std::vector<std::pair<std::int64_t, std::string>> most;
+  SkippedFiles skipped;
+  for (const auto& [ending, count] : by_ending) {
+    skipped.count += count;
+    most.emplace_back(-count, ending.empty() ? "no ending" : ending);
+  }
+  std::sort(most.begin(), most.end());
+  for (std::size_t i = 0; i < std::min(most.size(), kMostEndingsNamed); ++i) {
+    absl::StrAppend(&skipped.endings, i == 0 ? "" : ", ", most[i].second, " ", -most[i].first);
+  }
+  if (most.size() > kMostEndingsNamed) skipped.endings += ", …";
+  return skipped;
+}
+
+absl::StatusOr<FolderFiles> FilesBelow(const std::string& folder) {
+  std::error_code error;
+  FolderFiles files;
+  std::map<std::string, std::int64_t> skipped;  // by ending
   fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error);
   for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
     const bool hidden = it->path().filename().string().rfind('.', 0) == 0;
     std::error_code ignored;
     if (hidden && it->is_directory(ignored)) it.disable_recursion_pending();
-    if (hidden || !it->is_regular_file(ignored) || !HasKnownEnding(it->path())) continue;
-    paths.push_back(it->path().string());
+    if (hidden || !it->is_regular_file(ignored)) continue;
+    if (HasKnownEnding(it->path())) {
+      files.paths.push_back(it->path().string());
+    } else {
+      ++skipped[EndingOf(it->path())];
+    }
   }
   if (error) return absl::UnknownError(absl::StrCat(folder, ": ", error.message()));
-  if (paths.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat(folder, ": holds no document (.txt .md .html .xml .json ...)"));
+  files.skipped = Summarize(skipped);
+  if (files.paths.empty()) {
+    return absl::NotFoundError(absl::StrCat(
+        folder, ": holds no document; their names end in one of ", kDocumentEndings,
+        files.skipped.count > 0 ? absl::StrCat(" (here: ", files.skipped.endings, ")") : ""));
   }
-  std::sort(paths.begin(), paths.end());
-  return paths;
+  std::sort(files.paths.begin(), files.paths.end());
+  return files;
 }
 
 // A path that is listed twice is one item.
@@ -61,6 +93,38 @@ std::vector<std::string> FilesListed(std::istream& list) {
     if (!line.empty() && seen.insert(line).second) paths.push_back(line);
   }
   return paths;
+}
+
+// A list whose files are all absent is something else: a document, a table, a program.
+absl::Status CheckList(const std::string& path, const std::vector<std::string>& paths) {
+  constexpr int kShownColumns = 40;
+  if (paths.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": lists no document"));
+  const bool any = std::any_of(paths.begin(), paths.end(), [](const std::string& each) {
+    std::error_code error;
+    return fs::is_regular_file(each, error);
+  });
+  if (any) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, ": no line of it names a file (the first: '", OneLine(paths.front(), kShownColumns),
+      "'); IN is a folder, a list of paths, or JSON Lines; one document is for `strata classify`"));
+}
+
+// Why a file cannot be a list of paths, from its first bytes.
+absl::Status CheckText(const std::string& path, std::istream& file) {
+  std::string start(kLookedAtBytes, '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  file.clear();
+  file.seekg(0);
+  if (start.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is binary; IN is a folder, a list of paths, or JSON Lines"));
+  }
+  if (absl::StripLeadingAsciiWhitespace(start).substr(0, 1) == "[") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": is a JSON array; JSON Lines have one object a line (jq -c '.[]' makes them)"));
+  }
+  return absl::OkStatus();
 }
 
 // Two names that differ in bytes only must stay two ids in the output, or one would never be
@@ -85,18 +149,19 @@ std::string IdOfPath(const std::string& path) {
 
 class FileInput final : public BatchInput {
  public:
-  FileInput(std::vector<std::string> paths, DocumentFormat format)
-      : paths_(std::move(paths)), format_(format) {}
+  FileInput(FolderFiles files, DocumentFormat format) : files_(std::move(files)), format_(format) {}
+
+  SkippedFiles skipped() const override { return files_.skipped; }
 
   absl::StatusOr<bool> Next(BatchItem& item) override {
-    if (next_ == paths_.size()) return false;
-    const std::string& path = paths_[next_++];
+    if (next_ == files_.paths.size()) return false;
+    const std::string& path = files_.paths[next_++];
     item = {IdOfPath(path), 0, DocumentInput::FromFile(path, format_), absl::OkStatus()};
     return true;
   }
 
  private:
-  const std::vector<std::string> paths_;
+  const FolderFiles files_;
   const DocumentFormat format_;
   std::size_t next_ = 0;
 };
@@ -133,12 +198,13 @@ absl::StatusOr<std::unique_ptr<BatchInput>> BatchInput::Open(const std::string& 
                                                              DocumentFormat format) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    auto paths = FilesBelow(path);
-    if (!paths.ok()) return paths.status();
-    return std::make_unique<FileInput>(*std::move(paths), format);
+    auto files = FilesBelow(path);
+    if (!files.ok()) return files.status();
+    return std::make_unique<FileInput>(*std::move(files), format);
   }
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
+  if (!file) return absl::ErrnoToStatus(errno, path);
   file >> std::ws;
   const int first = file.peek();
   if (first == '{' || first == 0x1f) {
@@ -148,9 +214,11 @@ absl::StatusOr<std::unique_ptr<BatchInput>> BatchInput::Open(const std::string& 
   }
   file.clear();
   file.seekg(0);
-  std::vector<std::string> paths = FilesListed(file);
-  if (paths.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": lists no document"));
-  return std::make_unique<FileInput>(std::move(paths), format);
+  if (absl::Status status = CheckText(path, file); !status.ok()) return status;
+  FolderFiles listed;
+  listed.paths = FilesListed(file);
+  if (absl::Status status = CheckList(path, listed.paths); !status.ok()) return status;
+  return std::make_unique<FileInput>(std::move(listed), format);
 }
 
 absl::StatusOr<BatchCounts> BatchInput::Count(

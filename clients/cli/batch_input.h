@@ -13,6 +13,10 @@
 
 namespace strata::cli {
 
+// What a folder's documents end in.
+constexpr char kDocumentEndings[] =
+    ".txt .text .md .markdown .html .htm .xhtml .xml .nxml .jats .json";
+
 struct BatchItem {
   // A file's path as found (one that is not UTF-8 as a file: URI, since JSON could not hold it); a
   // line's "id", else its number.
@@ -27,15 +31,25 @@ struct BatchCounts {
   std::int64_t num_bytes = 0;
 };
 
+// Files of a folder that are no documents by their names.
+struct SkippedFiles {
+  std::int64_t count = 0;
+  std::string endings;  // of the most of them: ".pdf 7, .gz 2, …"
+};
+
 // Items in a fixed order. Not thread-safe.
 class BatchInput {
  public:
-  // A folder: every file below it with a known ending (.txt .md .html .xml .json ...), sorted by
-  // path; hidden ones are left out. A file that starts with '{' or is gzip: JSON Lines. Another
-  // file: a path on each line. NOT_FOUND, INVALID_ARGUMENT.
+  // A folder: every file below it with a known ending (kDocumentEndings), sorted by path; hidden
+  // ones are left out. A file that starts with '{' or is gzip: JSON Lines. Another file: a path on
+  // each line. NOT_FOUND; INVALID_ARGUMENT: neither of these, as a document itself, whose lines
+  // name no file.
   static absl::StatusOr<std::unique_ptr<BatchInput>> Open(const std::string& path,
                                                           DocumentFormat format);
   virtual ~BatchInput() = default;
+
+  // Of a folder.
+  virtual SkippedFiles skipped() const { return {}; }
 
   // False at the end.
   virtual absl::StatusOr<bool> Next(BatchItem& item) = 0;

@@ -1,5 +1,6 @@
 #include "clients/cli/batch_input.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -10,6 +11,8 @@ namespace strata::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 class BatchInputTest : public testing::Test {
  protected:
@@ -53,10 +56,11 @@ TEST_F(BatchInputTest, AFoldersFilesInOrder) {
 }
 
 TEST_F(BatchInputTest, AListOfFilesNamesEachOnce) {
-  const std::string list = Put("list.txt", "one.md\r\n\ntwo words.md\none.md\nlast.md");
+  const std::string one = Put("one.md", "1");
+  const std::string list = Put("list.txt", one + "\r\n\ntwo words.md\n" + one + "\nlast.md");
   const auto items = All(list);
   ASSERT_EQ(items.size(), 3);
-  EXPECT_EQ(items[0].id, "one.md");
+  EXPECT_EQ(items[0].id, one);
   EXPECT_EQ(items[1].id, "two words.md");
   EXPECT_EQ(items[2].id, "last.md");
 }
@@ -83,6 +87,37 @@ TEST_F(BatchInputTest, CountsWhatIsWanted) {
   ASSERT_TRUE(counts.ok());
   EXPECT_EQ(counts->num_items, 1);
   EXPECT_EQ(counts->num_bytes, 3);
+}
+
+TEST_F(BatchInputTest, WhatAFolderHoldsBesideDocumentsIsCounted) {
+  Put("a.md", "a");
+  Put("b.jats", "b");
+  Put("c.pdf", "c");
+  Put("deep/d.PDF", "d");
+  Put("deep/e.docx", "e");
+  Put("Makefile", "f");
+  const auto input = BatchInput::Open(root_, DocumentFormat::kAuto);
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_EQ((*input)->skipped().count, 4);
+  EXPECT_EQ((*input)->skipped().endings, ".pdf 2, .docx 1, no ending 1");
+}
+
+TEST_F(BatchInputTest, WhatIsNoListIsRefused) {
+  const auto error = [&](const std::string& content) {
+    const auto input = BatchInput::Open(Put("in", content), DocumentFormat::kAuto);
+    EXPECT_TRUE(absl::IsInvalidArgument(input.status())) << input.status();
+    return std::string(input.status().message());
+  };
+  EXPECT_THAT(error("A document.\nIts second line.\n"),
+              AllOf(HasSubstr("no line of it names a file (the first: 'A document.')"),
+                    HasSubstr("strata classify")));
+  EXPECT_THAT(error("id,text\n1,one\n"), HasSubstr("names a file"));
+  EXPECT_THAT(error("  [{\"text\":\"one\"}]"), HasSubstr("is a JSON array"));
+  EXPECT_THAT(error(std::string("\x7f"
+                                "ELF\0\0",
+                                6)),
+              HasSubstr("is binary"));
+  EXPECT_THAT(error("/tmp\n"), HasSubstr("names a file"));  // a folder is no document
 }
 
 TEST_F(BatchInputTest, NothingToDoIsAnError) {

@@ -2,18 +2,21 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "nlohmann/json.hpp"
 
 namespace strata::cli {
 namespace {
@@ -32,24 +35,48 @@ void SyncFolderOf(const std::string& path) {
   ::close(file);
 }
 
-struct Answered {
-  std::string key;
-  bool failed;
-};
-
-std::optional<Answered> ParseLine(std::string_view line) {
-  const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return std::nullopt;
-  const auto id = json.find("id");
-  const auto status = json.find("status");
-  const auto number = json.find("line");
-  if (id == json.end() || !id->is_string() || status == json.end() || !status->is_string()) {
-    return std::nullopt;
+// "--top-k was 3, is 5", of the first that differs; an option that was not set has no entry.
+std::string Difference(const Json& before, const Json& now) {
+  Json all = before;
+  all.update(now);
+  for (const auto& [name, value] : all.items()) {
+    const auto shown = [&name = name](const Json& options) {
+      const auto found = options.find(name);
+      return found == options.end() ? std::string("not set") : found->dump();
+    };
+    const std::string was = shown(before), is = shown(now);
+    if (was != is) return absl::StrCat("with --", name, " ", was, ", now it is ", is);
   }
-  if (number != json.end() && !number->is_number_integer()) return std::nullopt;
-  return Answered{BatchOutput::KeyOf(id->get<std::string>(),
-                                     number != json.end() ? number->get<std::int64_t>() : 0),
-                  status->get<std::string>() != "OK"};
+  return "";
+}
+
+absl::Status WriteAll(int file, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return SystemError(path, "cannot be written");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+// Copies bytes of one file to the end of another.
+absl::Status Copy(int from, std::int64_t begin, std::int64_t end, int to, const std::string& path) {
+  std::string buffer(std::size_t{1} << 20, '\0');
+  while (begin < end) {
+    const auto wanted =
+        std::min<std::int64_t>(end - begin, static_cast<std::int64_t>(buffer.size()));
+    const ssize_t size = ::pread(from, buffer.data(), static_cast<std::size_t>(wanted), begin);
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return SystemError(path, "cannot be read");
+    const auto read = static_cast<std::size_t>(size);
+    if (absl::Status status = WriteAll(to, std::string_view(buffer).substr(0, read), path);
+        !status.ok()) {
+      return status;
+    }
+    begin += size;
+  }
+  return absl::OkStatus();
 }
 
 // What some file systems leave of an append that a power cut interrupted.
@@ -71,18 +98,36 @@ std::string BatchOutput::KeyOf(const std::string& id, std::int64_t line) {
 
 absl::Status BatchOutput::NoResult(std::int64_t line_number) const {
   return absl::InvalidArgumentError(absl::StrCat(
-      path_, " line ", line_number, ": is no result of `strata batch`; give another OUT"));
+      path_, ", line ", line_number, ": is no result of `strata batch`; give another OUT"));
 }
 
-absl::StatusOr<std::unique_ptr<BatchOutput>> BatchOutput::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<BatchOutput>> BatchOutput::Open(const std::string& path,
+                                                               const BatchSettings& settings,
+                                                               bool retry_failed) {
+  if (path == "-") {
+    const int file = ::dup(STDOUT_FILENO);
+    if (file < 0) return SystemError("standard output", "cannot be opened for writing");
+    return std::unique_ptr<BatchOutput>(new BatchOutput("standard output", file, settings));
+  }
+  if (absl::EndsWith(path, ".gz")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": results are not compressed; give a name without .gz"));
+  }
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     ": is no regular file, from which a batch could go on; give another OUT, "
+                     "or - for the standard output"));
+  }
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0) return SystemError(path, "cannot be opened for writing");
-  std::unique_ptr<BatchOutput> output(new BatchOutput(path, file));
+  std::unique_ptr<BatchOutput> output(new BatchOutput(path, file, settings));
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, ": another batch is writing it; wait for it or give another OUT"));
   }
-  if (absl::Status status = output->TakeUp(); !status.ok()) return status;
+  if (absl::Status status = output->TakeUp(retry_failed); !status.ok()) return status;
   SyncFolderOf(path);
   return output;
 }
@@ -93,7 +138,8 @@ BatchOutput::~BatchOutput() {
 }
 
 // Reads what is there line by line; memory grows with the items only.
-absl::Status BatchOutput::TakeUp() {
+absl::Status BatchOutput::TakeUp(bool retry_failed) {
+  std::vector<Range> failed;
   std::string pending;  // a line that is not complete yet
   std::int64_t pending_begin = 0;
   std::int64_t line_number = 0;
@@ -113,13 +159,17 @@ absl::Status BatchOutput::TakeUp() {
       // A line that was written to its end is a result, or (after a power cut) zeros; anything else
       // is a file of some other kind, which must not be shortened.
       const std::string_view complete = std::string_view(pending).substr(begin, end - begin);
-      const auto answered = ParseLine(complete);
-      if (!answered.has_value()) {
-        if (!IsZeros(complete)) return NoResult(line_number);
-        torn_at = pending_begin + static_cast<std::int64_t>(begin);  // right only if it is the last
-      } else if (done_.insert(answered->key).second && answered->failed) {
-        ++num_failed_;
+      const std::int64_t line_begin = pending_begin + static_cast<std::int64_t>(begin);
+      if (IsZeros(complete)) {
+        torn_at = line_begin;  // right only if it is the last
+        continue;
       }
+      bool is_failed = false;
+      const auto is_result = TakeUpLine(complete, line_number, is_failed);
+      if (!is_result.ok()) return is_result.status();
+      if (!*is_result) return NoResult(line_number);
+      if (is_failed)
+        failed.push_back({line_begin, pending_begin + static_cast<std::int64_t>(end) + 1});
     }
     pending.erase(0, begin);
     pending_begin += static_cast<std::int64_t>(begin);
@@ -133,25 +183,95 @@ absl::Status BatchOutput::TakeUp() {
   if (dropped_bytes_ > 0 && ::ftruncate(file_, whole) != 0) {
     return SystemError(path_, "a torn last line cannot be removed");
   }
+  return retry_failed && !failed.empty() ? TakeOut(failed, whole) : absl::OkStatus();
+}
+
+absl::StatusOr<bool> BatchOutput::TakeUpLine(std::string_view line, std::int64_t line_number,
+                                             bool& is_failed) {
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return false;
+  const auto id = json.find("id");
+  const auto status = json.find("status");
+  const auto number = json.find("line");
+  if (id == json.end() || !id->is_string() || status == json.end() || !status->is_string()) {
+    return false;
+  }
+  if (number != json.end() && !number->is_number_integer()) return false;
+  if (absl::Status same = CheckSettings(json, line_number); !same.ok()) return same;
+  const std::string key =
+      KeyOf(id->get<std::string>(), number != json.end() ? number->get<std::int64_t>() : 0);
+  is_failed = status->get<std::string>() != "OK";
+  if (done_.insert(key).second && is_failed) {
+    ++num_failed_;
+    failed_keys_.push_back(key);
+  }
+  return true;
+}
+
+absl::Status BatchOutput::CheckSettings(const Json& line, std::int64_t line_number) const {
+  std::string difference;
+  const auto model = line.find("model");
+  const auto options = line.find("options");
+  if (model != line.end() && model->is_string() && model->get<std::string>() != settings_.model) {
+    difference = absl::StrCat("by model '", model->get<std::string>(), "', now it is '",
+                              settings_.model, "'");
+  } else if (options != line.end() && options->is_object()) {
+    difference = Difference(*options, settings_.options);
+  }
+  if (difference.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path_, ", line ", line_number,
+                                                    ": was answered ", difference,
+                                                    "; go on with the same, or give another OUT"));
+}
+
+// Not in place, so that a crash leaves the old lines or the new ones.
+absl::Status BatchOutput::TakeOut(const std::vector<Range>& lines, std::int64_t size) {
+  std::error_code error;
+  const std::string path = std::filesystem::canonical(path_, error).string();  // not a link to it
+  if (error) return SystemError(path_, "cannot be found again");
+  const std::string temporary = absl::StrCat(path, ".retry");
+  struct stat info = {};
+  ::fstat(file_, &info);
+  const int file = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
+                          info.st_mode & 0777);
+  if (file < 0) return SystemError(temporary, "cannot be made");
+  absl::Status status = ::flock(file, LOCK_EX | LOCK_NB) == 0
+                            ? absl::OkStatus()
+                            : SystemError(temporary, "cannot be locked");
+  std::int64_t begin = 0;
+  for (const Range& line : lines) {
+    if (status.ok()) status = Copy(file_, begin, line.begin, file, temporary);
+    begin = line.end;
+  }
+  if (status.ok()) status = Copy(file_, begin, size, file, temporary);
+  if (status.ok() && ::fdatasync(file) != 0) status = SystemError(temporary, "cannot be synced");
+  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    status = SystemError(path, "cannot be replaced");
+  }
+  if (!status.ok()) {
+    ::unlink(temporary.c_str());
+    ::close(file);
+    return status;
+  }
+  ::close(std::exchange(file_, file));
+  for (const std::string& key : failed_keys_) done_.erase(key);
+  num_retried_ = std::exchange(num_failed_, 0);
   return absl::OkStatus();
 }
 
-absl::Status BatchOutput::Append(const std::string& line) {
-  std::string bytes = line + '\n';
-  std::string_view left = bytes;
-  while (!left.empty()) {
-    const ssize_t written = ::write(file_, left.data(), left.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError(path_, "cannot be written");
-    left.remove_prefix(static_cast<std::size_t>(written));
-  }
+absl::Status BatchOutput::Append(Json result) {
+  result["model"] = settings_.model;
+  result["options"] = settings_.options;
+  const absl::Status status = WriteAll(file_, Dump(result) + "\n", path_);
+  if (!status.ok()) return status;
   if (absl::Now() - synced_ < absl::Seconds(1)) return absl::OkStatus();
   return Sync();
 }
 
 absl::Status BatchOutput::Sync() {
   synced_ = absl::Now();
-  if (::fdatasync(file_) != 0 && errno != EINVAL) return SystemError(path_, "cannot be synced");
+  if (::fdatasync(file_) != 0 && errno != EINVAL && errno != EROFS)
+    return SystemError(path_, "cannot be synced");
   return absl::OkStatus();
 }
 

@@ -12,8 +12,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr char kFirst[] = R"({"id":"a","status":"OK"})";
-constexpr char kSecond[] = R"({"id":"b","status":"INVALID_ARGUMENT","message":"bad"})";
+constexpr char kFirst[] = R"({"id":"a","status":"OK","model":"","options":{}})";
+constexpr char kSecond[] =
+    R"({"id":"b","status":"INVALID_ARGUMENT","message":"bad","model":"","options":{}})";
 
 class BatchOutputTest : public testing::Test {
  protected:
@@ -26,23 +27,25 @@ class BatchOutputTest : public testing::Test {
     return content.str();
   }
   std::unique_ptr<BatchOutput> Open() {
-    auto output = BatchOutput::Open(path_);
+    auto output = BatchOutput::Open(path_, settings_, retry_failed_);
     EXPECT_TRUE(output.ok()) << output.status();
     return output.ok() ? *std::move(output) : nullptr;
   }
   std::string OpenError() {
-    const auto output = BatchOutput::Open(path_);
+    const auto output = BatchOutput::Open(path_, settings_, retry_failed_);
     return output.ok() ? "OK" : std::string(output.status().message());
   }
 
+  BatchSettings settings_;
+  bool retry_failed_ = false;
   const std::string path_ = testing::TempDir() + "/batch_output_test.jsonl";
 };
 
 TEST_F(BatchOutputTest, WritesLinesAndFindsThemAgain) {
   auto output = Open();
   EXPECT_EQ(output->num_done(), 0);
-  EXPECT_TRUE(output->Append(kFirst).ok());
-  EXPECT_TRUE(output->Append(kSecond).ok());
+  EXPECT_TRUE(output->Append(Json::parse(kFirst)).ok());
+  EXPECT_TRUE(output->Append(Json::parse(kSecond)).ok());
   EXPECT_TRUE(output->Sync().ok());
   EXPECT_EQ(Get(), std::string(kFirst) + "\n" + kSecond + "\n");
   output.reset();
@@ -63,7 +66,7 @@ TEST_F(BatchOutputTest, ATornLastLineIsDroppedWhereverItWasCut) {
     EXPECT_EQ(output->num_done(), 1) << cut;
     EXPECT_EQ(output->dropped_bytes(), cut);
     EXPECT_EQ(Get(), whole);
-    EXPECT_TRUE(output->Append(kSecond).ok());
+    EXPECT_TRUE(output->Append(Json::parse(kSecond)).ok());
     EXPECT_EQ(Get(), whole + kSecond + "\n");
   }
 }
@@ -123,8 +126,60 @@ TEST_F(BatchOutputTest, LongLinesAcrossReads) {
   EXPECT_EQ(output->dropped_bytes(), 11);
 }
 
+TEST_F(BatchOutputTest, ResultsOfAnotherModelOrWithOtherOptionsAreNotMixedIn) {
+  settings_ = {"subjects", {{"top-k", 3}}};
+  EXPECT_TRUE(Open()->Append(Json::parse(R"({"id":"a","status":"OK"})")).ok());
+  const std::string content = Get();
+  EXPECT_EQ(content, R"({"id":"a","status":"OK","model":"subjects","options":{"top-k":3}})"
+                     "\n");
+  EXPECT_EQ(Open()->num_done(), 1);
+  settings_.model = "moods";
+  EXPECT_THAT(OpenError(),
+              HasSubstr("line 1: was answered by model 'subjects', now it is 'moods'"));
+  settings_ = {"subjects", {{"top-k", 5}}};
+  EXPECT_THAT(OpenError(), HasSubstr("was answered with --top-k 3, now it is 5"));
+  settings_ = {"subjects", {{"top-k", 3}, {"explain", true}}};
+  EXPECT_THAT(OpenError(), HasSubstr("was answered with --explain not set, now it is true"));
+  retry_failed_ = true;
+  EXPECT_THAT(OpenError(), HasSubstr("--explain"));
+  EXPECT_EQ(Get(), content);
+}
+
+TEST_F(BatchOutputTest, WhatFailedIsTakenOutToBeTriedAgain) {
+  const std::string third = R"({"id":"c","status":"OK"})";
+  const std::string failed = R"({"id":"7","status":"NOT_FOUND","line":7})";
+  const std::string long_line =
+      R"({"id":"long","status":"OK","x":")" + std::string(3'000'000, 'x') + "\"}";
+  Put(std::string(kSecond) + "\n" + kFirst + "\n" + failed + "\n" + long_line + "\n" + third +
+      "\n{\"id\":\"torn");
+  EXPECT_EQ(Open()->num_failed(), 2);
+  retry_failed_ = true;
+  auto output = Open();
+  EXPECT_EQ(output->num_retried(), 2);
+  EXPECT_EQ(output->num_failed(), 0);
+  EXPECT_EQ(output->num_done(), 3);
+  EXPECT_FALSE(output->IsDone(BatchOutput::KeyOf("b", 0)));
+  EXPECT_FALSE(output->IsDone(BatchOutput::KeyOf("7", 7)));
+  EXPECT_TRUE(output->IsDone(BatchOutput::KeyOf("c", 0)));
+  const std::string kept = std::string(kFirst) + "\n" + long_line + "\n" + third + "\n";
+  EXPECT_EQ(Get(), kept);
+  // The new file is locked as the old one was, and appended to.
+  EXPECT_THAT(OpenError(), HasSubstr("another batch is writing it"));
+  EXPECT_TRUE(output->Append(Json::parse(kSecond)).ok());
+  EXPECT_EQ(Get(), kept + kSecond + "\n");
+}
+
+TEST_F(BatchOutputTest, OnlyARegularFileCanBeGoneOnFrom) {
+  for (const char* path : {"/dev/full", "/dev/null", "/dev/stdout"}) {
+    const auto output = BatchOutput::Open(path, {}, false);
+    EXPECT_TRUE(absl::IsInvalidArgument(output.status())) << path;
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(BatchOutput::Open("x.jsonl.gz", {}, false).status()));
+  EXPECT_TRUE(BatchOutput::Open("-", {}, false).ok());
+}
+
 TEST_F(BatchOutputTest, AFolderIsNoOutput) {
-  const auto output = BatchOutput::Open(testing::TempDir());
+  const auto output = BatchOutput::Open(testing::TempDir(), {}, false);
   EXPECT_FALSE(output.ok());
 }
 

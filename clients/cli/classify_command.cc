@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
+#include "clients/cli/flag_checks.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
 #include "clients/cli/terminal.h"
@@ -20,7 +21,7 @@ struct ClassifyArguments {
   std::vector<std::string> files;
   ModelChoice model;
   FormatChoice format;
-  int top_k = 0;
+  int top_k = -1;  // all in JSON, 3 else
   bool explain = false;
   bool no_explain = false;
   int num_parts = 3;
@@ -53,12 +54,10 @@ void PrintParts(const char* title, const std::vector<NodeContribution>& nodes, i
 }
 
 void PrintResult(const ClassifyResult& result, const ClassifyArguments& arguments) {
-  std::printf("%s\n", result.id.c_str());
-  const int shown = arguments.top_k > 0 ? arguments.top_k : 3;
-  for (int i = 0; i < std::min<int>(shown, static_cast<int>(result.labels.size())); ++i) {
-    const LabelScore& label = result.labels[i];
+  std::printf("%s\n", Printable(result.id).c_str());
+  for (const LabelScore& label : result.labels) {
     std::printf("  %s %5.1f %%  %s\n", Bar(label.probability, 20).c_str(),
-                100.0 * label.probability, label.label.c_str());
+                100.0 * label.probability, Printable(label.label).c_str());
   }
   PrintParts("Sections that counted most for it", result.sections, arguments.num_parts);
   PrintParts("Sentences that counted most for it", result.sentences, arguments.num_parts);
@@ -67,29 +66,34 @@ void PrintResult(const ClassifyResult& result, const ClassifyArguments& argument
                   ? absl::StrCat(" of ", FormatCount(result.tokens.num_words_seen)).c_str()
                   : "",
               absl::ToDoubleMilliseconds(result.timings.total));
-  std::fflush(stdout);
+  FlushOutput();
 }
 
 int Classify(const ClassifyArguments& arguments) {
   const auto format = arguments.format.Get();
-  if (!format.ok()) return Fail("classify", format.status());
-  const auto client = arguments.model.Connect();
-  if (!client.ok()) return Fail("classify", client.status());
+  if (!format.ok()) return Fail("classify", format.status(), arguments.json);
+  const auto client = arguments.model.Connect(arguments.json);
+  if (!client.ok()) return Fail("classify", client.status(), arguments.json);
 
   ClassifyOptions options;
   options.model = arguments.model.model_name();
-  options.top_k = arguments.top_k;
+  options.top_k = arguments.top_k >= 0 ? arguments.top_k : arguments.json ? 0 : 3;
   options.explain = arguments.explain || (!arguments.json && !arguments.no_explain);
   options.max_tokens = arguments.max_tokens;
   options.truncation = arguments.truncate ? Truncation::kKeepHead : Truncation::kReject;
   options.timeout = arguments.model.timeout();
 
   int exit_code = kExitOk;
+  absl::Status unavailable;
   for (const std::string& file : arguments.files) {
-    const auto result = client->Classify(OpenArgument(file, *format), options);
+    // A service that is not there would be waited for once more with every document.
+    const auto result = unavailable.ok() ? client->Classify(OpenArgument(file, *format), options)
+                                         : absl::StatusOr<ClassifyResult>(unavailable);
     if (!result.ok()) {
-      if (arguments.json) PrintLine(ErrorToJson(file, result.status()));
-      exit_code = FailFor("classify", file, result.status());
+      exit_code = FailFor("classify", file, result.status(), arguments.json);
+      if (absl::IsUnavailable(result.status())) {
+        unavailable = absl::UnavailableError("not tried, for the same reason");
+      }
     } else if (arguments.json) {
       PrintLine(ToJson(*result));
     } else {
@@ -108,20 +112,19 @@ void AddClassifyCommand(CLI::App& app, Invocation& invocation) {
   command.add_option("FILE", arguments->files, "Documents; - is the standard input")->required();
   arguments->model.AddFlags(command);
   arguments->format.AddFlag(command);
-  command.add_option("--top-k", arguments->top_k, "Best labels to show (default: 3; JSON: all)")
-      ->check(CLI::NonNegativeNumber)
+  command
+      .add_option("--top-k", arguments->top_k,
+                  "Best labels to show; 0 = all (default: 3; JSON: all)")
+      ->check(WholeNumber(0))
       ->type_name("N");
-  command.add_flag("--explain", arguments->explain,
-                   "Also say what counted (the default unless --json)");
-  command.add_flag("--no-explain", arguments->no_explain, "Only the classes");
+  CLI::Option* const explain = command.add_flag(
+      "--explain", arguments->explain, "Also say what counted (the default unless --json)");
+  command.add_flag("--no-explain", arguments->no_explain, "Only the classes")->excludes(explain);
   command.add_option("--parts", arguments->num_parts, "Sections and sentences to show")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->capture_default_str()
       ->type_name("N");
-  command.add_option("--max-tokens", arguments->max_tokens, "Refuse a longer document")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-  command.add_flag("--truncate", arguments->truncate, "Read the head of a longer one instead");
+  AddLengthFlags(command, arguments->max_tokens, arguments->truncate);
   command.add_flag("--json", arguments->json, "One JSON object a document, on one line");
   command.footer(
       "Examples:\n"

@@ -21,7 +21,9 @@ namespace strata::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Outcome {
   int exit_code = -1;
@@ -54,6 +56,7 @@ class CliRunTest : public testing::Test {
     if (child != 0) return child;
     const int out = ::open((root_ + "/out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     const int err = ::open((root_ + "/err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    ::dup2(::open(input_.c_str(), O_RDONLY), STDIN_FILENO);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
     std::vector<char*> argv;
@@ -65,10 +68,11 @@ class CliRunTest : public testing::Test {
   Outcome Run(std::vector<std::string> arguments) {
     int status = 0;
     ::waitpid(Start(std::move(arguments)), &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, Read(root_ + "/out"),
-            Read(root_ + "/err")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            fs::is_regular_file(root_ + "/out") ? Read(root_ + "/out") : "", Read(root_ + "/err")};
   }
 
+  std::string input_ = "/dev/null";  // what is read as the standard input
   const std::string root_ = testing::TempDir() + "/cli_run_test_" + std::to_string(::getpid());
 };
 
@@ -89,7 +93,7 @@ TEST_F(CliRunTest, ClassifyShowsClassAndWhatCounted) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("%"));
   EXPECT_THAT(outcome.out, HasSubstr("Sentences that counted most"));
-  EXPECT_THAT(outcome.err, HasSubstr("openstax-subjects"));
+  EXPECT_EQ(outcome.err, "");  // which model it is, is told on a terminal only
 
   const Outcome json = Run({"classify", "--json", "--explain", file});
   ASSERT_EQ(json.exit_code, 0) << json.err;
@@ -117,17 +121,140 @@ TEST_F(CliRunTest, ErrorsAreSaidAndCounted) {
   EXPECT_EQ(Run({"verify", "/no/such/case"}).exit_code, 1);
   EXPECT_EQ(Run({"serve", "--no-such-flag"}).exit_code, 2);
   EXPECT_EQ(Run({"serve", "--model", "/no/such/model"}).exit_code, 1);
+  EXPECT_EQ(Run({"serve", "--listen", "127.0.0.1"}).exit_code, 2);
+  EXPECT_EQ(Run({"classify", "--model", "", good}).exit_code, 2);
+  EXPECT_EQ(Run({"classify", "--truncate", good}).exit_code, 2);
+  EXPECT_EQ(Run({"classify", "--explain", "--no-explain", good}).exit_code, 2);
+  EXPECT_EQ(Run({"classify", "--threads", "100000", good}).exit_code, 2);
+  EXPECT_EQ(Run({"serve", "--compute-threads", "100000"}).exit_code, 2);
   const auto error = nlohmann::json::parse(Run({"tokenize", "--json", "/no/such/file"}).out);
   EXPECT_EQ(error["status"], "NOT_FOUND");
 }
 
+// With --json there is an object on stdout whatever goes wrong.
+TEST_F(CliRunTest, ErrorsAreJsonToo) {
+  const std::string good = Put("in/a.md", Text(0, 5));
+  const std::string lines = Put("in.jsonl", "{\"text\":\"One.\",\"label\":\"nonsense\"}\n");
+  const std::string none = "/no/such/model";
+  const std::vector<std::vector<std::string>> failures = {
+      {"classify", "--json", "--model", none, good},
+      {"embed", "--json", "--model", none, good},
+      {"embed", "--json", "--npy", "/no/such/folder/a.npy", good},
+      {"tokenize", "--json", "--model", none, good},
+      {"inspect", "--json", "--model", none, good},
+      {"batch", "--json", "/no/such/folder", root_ + "/out.jsonl"},
+      {"eval", "--json", lines},
+      {"eval", "--json", "/no/such/file"},
+      {"train", "--json", lines, root_ + "/model"}};
+  for (const auto& arguments : failures) {
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 1) << arguments[0];
+    const auto json = nlohmann::json::parse(outcome.out, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << arguments[0] << ": " << outcome.out;
+    EXPECT_NE(json["status"], "OK");
+    EXPECT_FALSE(json["message"].get<std::string>().empty());
+    EXPECT_THAT(outcome.err, HasSubstr("strata " + arguments[0] + ": "));
+  }
+  EXPECT_FALSE(fs::exists(root_ + "/model"));
+}
+
+TEST_F(CliRunTest, OutputThatCannotBeWrittenIsAnError) {
+  const std::string file = Put("in/a.md", Text(0, 5));
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"classify", file},
+                                             {"inspect", "--json", file},
+                                             {"tokenize", file},
+                                             {"train", "--help"}}) {
+    fs::remove(root_ + "/out");
+    fs::create_symlink("/dev/full", root_ + "/out");
+    const Outcome outcome = Run(arguments);
+    fs::remove(root_ + "/out");
+    EXPECT_EQ(outcome.exit_code, 1) << arguments[0];
+    EXPECT_THAT(outcome.err, HasSubstr("the standard output cannot be written: No space left"));
+  }
+}
+
+TEST_F(CliRunTest, ABatchTriesAgainWhatFailedAndMixesNothing) {
+  const std::string good = Put("in/a.md", Text(0, 5));
+  const std::string bad = Put("in/b.txt", "");
+  Put("in/c.pdf", "%PDF-1.4");
+  const std::string out = root_ + "/out.jsonl";
+  const Outcome first = Run({"batch", "--json", root_ + "/in", out});
+  EXPECT_EQ(first.exit_code, 1);
+  EXPECT_THAT(first.err, HasSubstr("1 file in " + root_ + "/in skipped by their endings (.pdf 1)"));
+  EXPECT_THAT(first.err, HasSubstr("1 of 2 documents failed"));
+  EXPECT_THAT(first.err, HasSubstr("--retry-failed"));
+  EXPECT_EQ(nlohmann::json::parse(first.out)["skipped"], 1);
+
+  Put("in/b.txt", Text(1, 5));
+  const Outcome other = Run({"batch", "--top-k", "5", root_ + "/in", out});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.err, HasSubstr("--top-k 3, now it is 5"));
+  EXPECT_EQ(Run({"batch", root_ + "/in", out}).exit_code, 1);
+  const Outcome again = Run({"batch", "--json", "--retry-failed", root_ + "/in", out});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  const auto summary = nlohmann::json::parse(again.out);
+  EXPECT_EQ(summary["model"], "openstax-subjects");
+  EXPECT_EQ(summary["done"], 2);
+  EXPECT_EQ(summary["done_before"], 1);
+  const std::string lines = Read(out);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
+  EXPECT_THAT(lines, Not(HasSubstr("INVALID_ARGUMENT")));
+
+  const Outcome document = Run({"batch", good, root_ + "/other.jsonl"});
+  EXPECT_EQ(document.exit_code, 1);
+  EXPECT_THAT(document.err, HasSubstr("no line of it names a file"));
+  EXPECT_FALSE(fs::exists(root_ + "/other.jsonl"));
+}
+
+TEST_F(CliRunTest, AServiceThatIsNotThereIsWaitedForOnce) {
+  const std::string file = Put("in/a.md", Text(0, 5));
+  const auto begin = std::chrono::steady_clock::now();
+  const Outcome outcome =
+      Run({"classify", "--server", "127.0.0.1:1", "--json", file, file, file, file, file, file});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("nothing answers at 127.0.0.1:1; is `strata serve` running"));
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 6);
+  EXPECT_THAT(Run({"classify", "--server", "http://localhost", file}).err,
+              HasSubstr("give HOST:PORT without http://"));
+}
+
+// Lists, labelled documents and results go through pipes, too.
+TEST_F(CliRunTest, TheStandardInputAndOutputHaveAName) {
+  const std::string file = Put("in/a.md", Text(0, 5));
+  input_ = Put("list.txt", file + "\n");
+  const Outcome batch = Run({"batch", "-", "-"});
+  EXPECT_EQ(batch.exit_code, 0) << batch.err;
+  EXPECT_EQ(nlohmann::json::parse(batch.out)["id"], file);
+  input_ = Put("lines.jsonl", "{\"text\":\"Of cells.\",\"label\":\"nonsense\"}\n");
+  const Outcome eval = Run({"eval", "-"});
+  EXPECT_EQ(eval.exit_code, 1);
+  EXPECT_THAT(eval.err, HasSubstr("standard input, line 1: label 'nonsense' is not one of"));
+  EXPECT_THAT(Run({"train", "-", root_ + "/model"}).err, HasSubstr("standard input has 1 label"));
+}
+
+TEST_F(CliRunTest, NamesCannotSpeakToTheTerminal) {
+  const Outcome outcome = Run({"classify", root_ + "/\x1b[31mred"});
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("\\x1b[31mred"), Not(HasSubstr("\x1b"))));
+  const std::string file = Put("in/\x1b[31mred.md", Text(0, 5));
+  EXPECT_THAT(Run({"inspect", file}).out, AllOf(HasSubstr("\\x1b"), Not(HasSubstr("\x1b"))));
+}
+
 TEST_F(CliRunTest, EveryCommandExplainsItself) {
   for (const char* command :
-       {"classify", "batch", "embed", "inspect", "tokenize", "eval", "train", "verify"}) {
+       {"classify", "batch", "embed", "inspect", "tokenize", "eval", "serve", "train", "verify"}) {
     const Outcome outcome = Run({command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0) << command;
-    EXPECT_THAT(outcome.out, HasSubstr("Example")) << command;
+    EXPECT_THAT(outcome.out, HasSubstr(std::string("Usage: strata ") + command));
+    if (std::string(command) != "serve") {
+      EXPECT_THAT(outcome.out, HasSubstr("Example")) << command;
+    }
     EXPECT_THAT(outcome.out, HasSubstr("--json")) << command;
+    std::istringstream lines(outcome.out);
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(line.size(), 80) << command << ": " << line;
+    }
   }
 }
 

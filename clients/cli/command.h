@@ -29,10 +29,17 @@ void AddServeCommand(CLI::App& app, Invocation& invocation);
 void AddTrainCommand(CLI::App& app, Invocation& invocation);
 void AddVerifyCommand(CLI::App& app, Invocation& invocation);
 
-// "strata COMMAND: MESSAGE" on stderr; gives kExitError.
-int Fail(const std::string& command, const absl::Status& status);
-// The same, with the path in front unless the message names it already.
-int FailFor(const std::string& command, const std::string& path, const absl::Status& status);
+// "strata COMMAND: MESSAGE" on stderr and, with `json`, {"status", "message"} on stdout; gives
+// kExitError.
+int Fail(const std::string& command, const absl::Status& status, bool json = false);
+// The same, with the path in front unless the message names it already, and as "id" in the JSON.
+int FailFor(const std::string& command, const std::string& path, const absl::Status& status,
+            bool json = false);
+
+// Sends off what was printed and remembers the reason if that failed.
+void FlushOutput();
+// `exit_code`, unless something that was printed did not arrive: that is said, and kExitError.
+int FinishOutput(int exit_code);
 
 }  // namespace strata::cli
 

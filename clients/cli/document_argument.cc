@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "clients/cli/flag_checks.h"
 #include "strata/local.h"
 
 namespace strata::cli {
@@ -11,6 +12,14 @@ void FormatChoice::AddFlag(CLI::App& command) {
   command.add_option("--format", name_, "Form of the documents (default: by name and content)")
       ->check(CLI::IsMember({"auto", "text", "markdown", "html", "jats", "json"}))
       ->type_name("NAME");
+}
+
+void AddLengthFlags(CLI::App& command, std::int64_t& max_tokens, bool& truncate) {
+  CLI::Option* const limit =
+      command.add_option("--max-tokens", max_tokens, "Refuse a longer document")
+          ->check(WholeNumber(1))
+          ->type_name("N");
+  command.add_flag("--truncate", truncate, "Read the head of a longer one instead")->needs(limit);
 }
 
 absl::StatusOr<DocumentFormat> FormatChoice::Get() const { return ParseDocumentFormat(name_); }

@@ -1,3 +1,7 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -44,6 +48,7 @@ absl::Status WriteNpy(const std::vector<Embedding>& embeddings, const std::strin
   constexpr std::size_t kPreamble = 10;  // magic, version, header size
   header.append(63 - (kPreamble + header.size()) % 64, ' ');
   header += '\n';
+  errno = 0;
   std::ofstream file(path, std::ios::binary);
   file << std::string("\x93NUMPY\x01\x00", 8) << static_cast<char>(header.size() & 0xff)
        << static_cast<char>(header.size() >> 8) << header;
@@ -52,22 +57,26 @@ absl::Status WriteNpy(const std::vector<Embedding>& embeddings, const std::strin
                static_cast<std::streamsize>(embedding.values.size() * sizeof(float)));
   }
   file.close();
-  if (!file) return absl::UnknownError(absl::StrCat(path, ": cannot be written"));
-  return absl::OkStatus();
+  if (file) return absl::OkStatus();
+  const int error = errno != 0 ? errno : EIO;
+  // What is there of it reads like a whole file.
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode)) std::remove(path.c_str());
+  return absl::ErrnoToStatus(error, absl::StrCat(path, ": cannot be written"));
 }
 
 void PrintResult(const EmbedResult& result) {
-  std::printf("%s: %s vectors\n", result.id.c_str(),
-              FormatCount(static_cast<std::int64_t>(result.embeddings.size())).c_str());
+  std::printf("%s: %s\n", Printable(result.id).c_str(),
+              Counted(static_cast<std::int64_t>(result.embeddings.size()), "vector").c_str());
   for (const Embedding& embedding : result.embeddings) {
     double sum = 0;
     for (const float value : embedding.values) sum += static_cast<double>(value) * value;
-    std::printf("  %-8s node %-6d bytes %d to %d  length %.3f  [",
+    std::printf("  %-8s  node %-5d  bytes %9s to %9s  length %7.3f  [",
                 EmbeddingLevelName(embedding.level), embedding.node,
-                static_cast<int>(embedding.source.begin), static_cast<int>(embedding.source.end),
-                std::sqrt(sum));
+                FormatCount(embedding.source.begin).c_str(),
+                FormatCount(embedding.source.end).c_str(), std::sqrt(sum));
     for (std::size_t i = 0; i < std::min<std::size_t>(4, embedding.values.size()); ++i) {
-      std::printf("%s%.3f", i == 0 ? "" : " ", embedding.values[i]);
+      std::printf("%s%6.3f", i == 0 ? "" : " ", embedding.values[i]);
     }
     std::printf("%s]\n", embedding.values.size() > 4 ? " …" : "");
   }
@@ -75,9 +84,9 @@ void PrintResult(const EmbedResult& result) {
 
 int Embed(const EmbedArguments& arguments) {
   const auto format = arguments.format.Get();
-  if (!format.ok()) return Fail("embed", format.status());
-  const auto client = arguments.model.Connect();
-  if (!client.ok()) return Fail("embed", client.status());
+  if (!format.ok()) return Fail("embed", format.status(), arguments.json);
+  const auto client = arguments.model.Connect(arguments.json);
+  if (!client.ok()) return Fail("embed", client.status(), arguments.json);
   EmbedOptions options;
   options.model = arguments.model.model_name();
   options.levels.clear();
@@ -88,18 +97,20 @@ int Embed(const EmbedArguments& arguments) {
   options.timeout = arguments.model.timeout();
 
   const auto result = client->Embed(OpenArgument(arguments.file, *format), options);
-  if (!result.ok()) {
-    if (arguments.json) PrintLine(ErrorToJson(arguments.file, result.status()));
-    return FailFor("embed", arguments.file, result.status());
-  }
+  if (!result.ok()) return FailFor("embed", arguments.file, result.status(), arguments.json);
   if (!arguments.npy_path.empty()) {
     const absl::Status status = WriteNpy(result->embeddings, arguments.npy_path);
-    if (!status.ok()) return Fail("embed", status);
+    if (!status.ok()) return Fail("embed", status, arguments.json);
   }
   if (arguments.json) {
     PrintLine(ToJson(*result));
   } else if (arguments.npy_path.empty()) {
     PrintResult(*result);
+  } else {
+    const std::size_t width = result->embeddings.empty() ? 0 : result->embeddings[0].values.size();
+    std::printf("%s: %s of %d numbers\n", Printable(arguments.npy_path).c_str(),
+                Counted(static_cast<std::int64_t>(result->embeddings.size()), "vector").c_str(),
+                static_cast<int>(width));
   }
   return kExitOk;
 }
@@ -119,10 +130,7 @@ void AddEmbedCommand(CLI::App& app, Invocation& invocation) {
       ->capture_default_str()
       ->type_name("LEVEL,...");
   command.add_flag("--normalize", arguments->normalize, "Scale each vector to length 1");
-  command.add_option("--max-tokens", arguments->max_tokens, "Refuse a longer document")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-  command.add_flag("--truncate", arguments->truncate, "Read the head of a longer one instead");
+  AddLengthFlags(command, arguments->max_tokens, arguments->truncate);
   command
       .add_option("--npy", arguments->npy_path,
                   "Write the vectors as a NumPy file, float32 [vectors, size]")

@@ -7,9 +7,11 @@
 
 #include "absl/strings/str_format.h"
 #include "clients/cli/command.h"
+#include "clients/cli/flag_checks.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
 #include "clients/cli/progress.h"
+#include "clients/cli/spooled_input.h"
 #include "clients/cli/terminal.h"
 #include "strata/eval.h"
 #include "strata/local.h"
@@ -59,8 +61,8 @@ void PrintReport(const EvalReport& report, int num_mixed) {
   if (!mixed.empty() && num_mixed > 0) std::printf("\nMost mixed up\n");
   for (int i = 0; i < std::min<int>(num_mixed, static_cast<int>(mixed.size())); ++i) {
     const auto& [count, truth, predicted] = mixed[i];
-    std::printf("%6d  %s taken for %s\n", static_cast<int>(-count), truth.c_str(),
-                predicted.c_str());
+    std::printf("%6d  %s taken for %s\n", static_cast<int>(-count), Printable(truth).c_str(),
+                Printable(predicted).c_str());
   }
   std::printf("\n%s documents  accuracy %.4f  macro-F1 %.4f  log loss %.4f  %.1f docs/s\n",
               FormatCount(score.num_documents).c_str(), score.accuracy, score.macro_f1,
@@ -68,10 +70,12 @@ void PrintReport(const EvalReport& report, int num_mixed) {
 }
 
 int Eval(const EvalArguments& arguments) {
-  const auto count = CountDocuments(arguments.file);
-  if (!count.ok()) return Fail("eval", count.status());
-  const auto client = arguments.model.Connect();
-  if (!client.ok()) return Fail("eval", client.status());
+  const auto path = SpoolStandardInput(arguments.file);
+  if (!path.ok()) return Fail("eval", path.status(), arguments.json);
+  const auto count = CountDocuments(*path);
+  if (!count.ok()) return Fail("eval", count.status(), arguments.json);
+  const auto client = arguments.model.Connect(arguments.quiet || arguments.json);
+  if (!client.ok()) return Fail("eval", client.status(), arguments.json);
   ProgressLine line(arguments.quiet);
   ProgressState state;
   state.total = count->first;
@@ -88,9 +92,9 @@ int Eval(const EvalArguments& arguments) {
     state.seconds = progress.seconds;
     line.Show(state);
   };
-  const auto report = Evaluate(*client, arguments.file, options);
+  const auto report = Evaluate(*client, *path, options);
   line.Clear();
-  if (!report.ok()) return Fail("eval", report.status());
+  if (!report.ok()) return Fail("eval", report.status(), arguments.json);
   if (arguments.json) {
     Json json = {{"file", arguments.file}, {"model", report->model}};
     json.update(ToJson(report->score));
@@ -109,11 +113,13 @@ void AddEvalCommand(CLI::App& app, Invocation& invocation) {
   CLI::App& command = *app.add_subcommand("eval", "Scores of a classifier on labelled documents");
   command
       .add_option("FILE", arguments->file,
-                  "JSON Lines (also .gz) with \"label\" and \"text\" or \"sections\" on each line")
+                  "JSON Lines (also .gz) with \"label\" and \"text\" or \"sections\" on each line; "
+                  "- is the "
+                  "standard input")
       ->required();
   arguments->model.AddFlags(command);
   command.add_option("--mixed", arguments->num_mixed, "Most mixed-up pairs of classes to show")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->capture_default_str()
       ->type_name("N");
   command.add_flag("--quiet", arguments->quiet, "No progress");

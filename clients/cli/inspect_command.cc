@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
+#include "clients/cli/flag_checks.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
 #include "clients/cli/terminal.h"
@@ -58,8 +59,8 @@ void PrintTree(const DocumentStructure& structure, int depth) {
       line = prefixes[node.level - 1] + (is_last[i] ? "└─ " : "├─ ");
       prefixes.push_back(prefixes[node.level - 1] + (is_last[i] ? "   " : "│  "));
     }
-    absl::StrAppend(&line, NodeKindName(node.kind), "  ",
-                    absl::StrFormat("[%d, %d)", node.source.begin, node.source.end));
+    absl::StrAppend(&line, NodeKindName(node.kind), "  ", FormatCount(node.source.begin), " to ",
+                    FormatCount(node.source.end));
     const std::string title = OneLine(TitleOf(structure, i), 60);
     if (!title.empty()) absl::StrAppend(&line, "  ", title);
     std::puts(line.c_str());
@@ -70,28 +71,33 @@ void PrintStructure(const std::string& path, const DocumentStructure& structure,
   int counts[6] = {};
   for (const DocumentNode& node : structure.nodes) ++counts[static_cast<int>(node.kind)];
   const int num_tokens = counts[static_cast<int>(NodeKind::kToken)];
-  std::printf("%s: %s, %s; %s sections, %s paragraphs, %s sentences%s\n", path.c_str(),
-              DocumentFormatName(structure.format).c_str(),
-              FormatBytes(structure.source_size_bytes).c_str(),
-              FormatCount(counts[static_cast<int>(NodeKind::kSection)]).c_str(),
-              FormatCount(counts[static_cast<int>(NodeKind::kParagraph)]).c_str(),
-              FormatCount(counts[static_cast<int>(NodeKind::kSentence)]).c_str(),
-              num_tokens > 0 ? absl::StrCat(", ", FormatCount(num_tokens), " tokens").c_str() : "");
+  const auto counted = [&](NodeKind kind, const char* noun) {
+    return Counted(counts[static_cast<int>(kind)], noun);
+  };
+  std::string line = absl::StrCat(Printable(path), ": ", DocumentFormatName(structure.format), ", ",
+                                  Counted(structure.source_size_bytes, "byte"), "; ",
+                                  counted(NodeKind::kSection, "section"), ", ",
+                                  counted(NodeKind::kParagraph, "paragraph"), ", ",
+                                  counted(NodeKind::kSentence, "sentence"));
+  if (num_tokens > 0) absl::StrAppend(&line, ", ", Counted(num_tokens, "token"));
+  std::puts(line.c_str());
   PrintTree(structure, depth);
 }
 
 void PrintModel(const ModelDescription& model) {
-  std::printf("%s: %s\n", model.name.c_str(), model.architecture.c_str());
+  std::printf("%s: %s\n", Printable(model.name).c_str(), model.architecture.c_str());
   std::printf("  tasks       %s\n", absl::StrJoin(model.tasks, ", ").c_str());
   std::printf("  tokenizer   %s, %s entries\n", model.tokenizer.c_str(),
               FormatCount(model.vocab_size).c_str());
-  std::printf("  network     %d layers of %d, %s parameters, %s in memory\n", model.num_layers,
-              model.hidden_size, FormatCount(model.num_parameters).c_str(),
-              FormatBytes(model.weight_bytes).c_str());
-  if (!model.labels.empty()) {
-    std::printf("  %-4d labels %s\n", static_cast<int>(model.labels.size()),
-                OneLine(absl::StrJoin(model.labels, ", "), 400).c_str());
-  }
+  std::printf("  network     %s of %d, %s parameters, %s in memory\n",
+              Counted(model.num_layers, "layer").c_str(), model.hidden_size,
+              FormatCount(model.num_parameters).c_str(), FormatBytes(model.weight_bytes).c_str());
+  if (model.labels.empty()) return;
+  const std::string labels =
+      absl::StrCat(Counted(static_cast<std::int64_t>(model.labels.size()), "label"), ": ",
+                   Printable(absl::StrJoin(model.labels, ", ")));
+  std::printf("  labels      %s\n",
+              absl::StrReplaceAll(Wrap(labels, 66), {{"\n", "\n              "}}).c_str());
 }
 
 // `tokenizer`: null unless tokens are wanted.
@@ -125,13 +131,13 @@ absl::Status InspectOne(const std::string& path, DocumentFormat format,
 
 int Inspect(const InspectArguments& arguments) {
   const auto format = arguments.format.Get();
-  if (!format.ok()) return Fail("inspect", format.status());
+  if (!format.ok()) return Fail("inspect", format.status(), arguments.json);
   std::optional<Tokenizer> tokenizer;
   if (arguments.tokens || !arguments.model.empty()) {
     const auto model = arguments.model.empty() ? DefaultModelFolder() : arguments.model;
-    if (!model.ok()) return Fail("inspect", model.status());
+    if (!model.ok()) return Fail("inspect", model.status(), arguments.json);
     auto loaded = Tokenizer::Load(*model);
-    if (!loaded.ok()) return Fail("inspect", loaded.status());
+    if (!loaded.ok()) return Fail("inspect", loaded.status(), arguments.json);
     tokenizer = *std::move(loaded);
   }
   int exit_code = kExitOk;
@@ -139,8 +145,7 @@ int Inspect(const InspectArguments& arguments) {
     const absl::Status status =
         InspectOne(path, *format, arguments, tokenizer.has_value() ? &*tokenizer : nullptr);
     if (status.ok()) continue;
-    if (arguments.json) PrintLine(ErrorToJson(path, status));
-    exit_code = FailFor("inspect", path, status);
+    exit_code = FailFor("inspect", path, status, arguments.json);
   }
   return exit_code;
 }
@@ -157,7 +162,7 @@ void AddInspectCommand(CLI::App& app, Invocation& invocation) {
       ->required();
   arguments->format.AddFlag(command);
   command.add_option("--depth", arguments->depth, "Levels of the tree to print (default: all)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->type_name("N");
   command.add_flag("--tokens", arguments->tokens,
                    "Also the tokens below each heading and sentence (of the model that comes with "
@@ -165,6 +170,7 @@ void AddInspectCommand(CLI::App& app, Invocation& invocation) {
   command
       .add_option("--model", arguments->model,
                   "Whose tokens: as in `strata tokenize --model`; implies --tokens")
+      ->check(NotEmpty())
       ->type_name("PATH");
   command.add_flag("--json", arguments->json, "All nodes as one JSON object");
   command.footer(

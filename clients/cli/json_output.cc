@@ -3,6 +3,8 @@
 #include <cstdio>
 
 #include "absl/time/time.h"
+#include "clients/cli/command.h"
+#include "clients/cli/spooled_input.h"
 #include "strata/error.h"
 
 namespace strata::cli {
@@ -127,9 +129,14 @@ Json ToJson(const ClassificationScore& score) {
 }
 
 Json ErrorToJson(const std::string& id, const absl::Status& status) {
-  Json json = {{"id", id},
-               {"status", absl::StatusCodeToString(status.code())},
-               {"message", std::string(status.message())}};
+  Json json = {{"id", id}};
+  json.update(ErrorToJson(status));
+  return json;
+}
+
+Json ErrorToJson(const absl::Status& status) {
+  Json json = {{"status", absl::StatusCodeToString(status.code())},
+               {"message", NameStandardInput(std::string(status.message()))}};
   if (const std::string reason = ErrorReason(status); !reason.empty()) json["reason"] = reason;
   return json;
 }
@@ -140,7 +147,7 @@ std::string Dump(const Json& json) {
 
 void PrintLine(const Json& json) {
   std::puts(Dump(json).c_str());
-  std::fflush(stdout);
+  FlushOutput();
 }
 
 }  // namespace strata::cli

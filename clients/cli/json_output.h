@@ -22,7 +22,9 @@ Json ToJson(const EmbedResult& result);
 Json ToJson(const DocumentStructure& structure);
 Json ToJson(const ModelDescription& model);
 Json ToJson(const ClassificationScore& score);
-// {"id", "status": "INVALID_ARGUMENT", "message", "reason"}
+// {"id", "status": "INVALID_ARGUMENT", "message", "reason"}; without an id where the error is of no
+// one document.
+Json ErrorToJson(const absl::Status& status);
 Json ErrorToJson(const std::string& id, const absl::Status& status);
 
 // One line without its end. Bytes that are not UTF-8 (file names) become U+FFFD.

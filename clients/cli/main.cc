@@ -1,8 +1,10 @@
 // strata: the command line on the public SDK.
 #include <csignal>
+#include <optional>
 #include <string>
 
 #include "clients/cli/command.h"
+#include "clients/cli/command_line.h"
 #include "strata/export.h"
 
 namespace strata::cli {
@@ -30,12 +32,8 @@ int Main(int argc, char** argv) {
   AddServeCommand(app, invocation);
   AddTrainCommand(app, invocation);
   AddVerifyCommand(app, invocation);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
-  }
-  return invocation.run();
+  const std::optional<int> ended = ParseCommandLine(app, {argv + 1, argv + argc});
+  return FinishOutput(ended.has_value() ? *ended : invocation.run());
 }
 
 }  // namespace strata::cli

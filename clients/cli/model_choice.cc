@@ -1,6 +1,9 @@
 #include "clients/cli/model_choice.h"
 
+#include <unistd.h>
+
 #include <cctype>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cli/flag_checks.h"
 #include "strata/embedded.h"
 
 namespace strata::cli {
@@ -18,8 +22,9 @@ namespace {
 constexpr char kDefaultModel[] = "openstax-subjects";
 
 absl::Status ReadWhole(const std::string& path, std::string& content) {
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
+  if (!file) return absl::ErrnoToStatus(errno, path);
   content.assign(std::istreambuf_iterator<char>(file), {});
   return absl::OkStatus();
 }
@@ -50,12 +55,20 @@ absl::StatusOr<std::string> DefaultModelFolder() {
   return folder.string();
 }
 
+void TellDefaultModel(const char* what, const std::string& folder, const char* flags) {
+  if (::isatty(STDERR_FILENO) != 1) return;
+  std::fprintf(stderr, "%s: %s (comes with Strata; %s for another)\n", what,
+               std::filesystem::path(folder).filename().c_str(), flags);
+}
+
 void ModelChoice::AddFlags(CLI::App& command) {
   command
       .add_option("--model", model_,
                   "Model folder; with --server, the name of a model that is served there")
+      ->check(NotEmpty())
       ->type_name("FOLDER");
   command.add_option("--server", server_, "A running `strata serve`, instead of this process")
+      ->check(NotEmpty())
       ->type_name("HOST:PORT");
   command.add_flag("--tls", tls_, "Connect to it with TLS (implied by the next three)");
   command.add_option("--tls-ca", tls_ca_, "Certificates to trust (default: the system's)")
@@ -67,17 +80,17 @@ void ModelChoice::AddFlags(CLI::App& command) {
                   "Bearer token that the service asks for (default: $STRATA_TOKEN)")
       ->type_name("FILE");
   command.add_option("--threads", threads_, "Threads to compute with (default: all cores)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0, kMaxThreads))
       ->type_name("N");
   command
       .add_option("--timeout", timeout_s_,
                   "Seconds for one document, retries included (default: 30 with --server, else "
                   "no limit)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberThat("of 0 or more", [](double value) { return value >= 0; }))
       ->type_name("S");
 }
 
-absl::StatusOr<Client> ModelChoice::Connect() const {
+absl::StatusOr<Client> ModelChoice::Connect(bool quiet) const {
   if (!server_.empty()) return ConnectToServer();
   EmbeddedOptions options;
   options.compute_threads = threads_;
@@ -86,8 +99,7 @@ absl::StatusOr<Client> ModelChoice::Connect() const {
     auto found = DefaultModelFolder();
     if (!found.ok()) return found.status();
     folder = *std::move(found);
-    std::fprintf(stderr, "model: %s (comes with Strata; --model or --server for another)\n",
-                 folder.c_str());
+    if (!quiet) TellDefaultModel("model", folder, "--model or --server");
   }
   std::filesystem::path path = std::filesystem::path(folder).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();

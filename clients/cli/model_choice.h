@@ -20,13 +20,17 @@ std::string ProgramFolder();
 // folder. NOT_FOUND says where it was looked for.
 absl::StatusOr<std::string> DefaultModelFolder();
 
+// "WHAT: FOLDER (comes with Strata; FLAGS for another)" on stderr where that is a terminal.
+void TellDefaultModel(const char* what, const std::string& folder, const char* flags);
+
 // The flags --model, --server with its security, --threads, --timeout.
 class ModelChoice {
  public:
   void AddFlags(CLI::App& command);
 
-  // Loads or connects; says on stderr which model is used if none was named.
-  absl::StatusOr<Client> Connect() const;
+  // Loads or connects. If no model was named, a person at a terminal is told which one is used,
+  // unless `quiet`.
+  absl::StatusOr<Client> Connect(bool quiet) const;
 
   // Name of the model in requests: empty = the default one.
   std::string model_name() const { return server_.empty() ? "" : model_; }

@@ -57,10 +57,6 @@ std::string ProgressText(const ProgressState& state) {
 
 ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-ProgressLine::~ProgressLine() {
-  if (drawn_) std::fputc('\n', stderr);
-}
-
 void ProgressLine::Show(double share, const std::string& text, bool last) {
   if (quiet_) return;
   std::lock_guard<std::mutex> lock(mutex_);
@@ -85,6 +81,12 @@ void ProgressLine::Show(double share, const std::string& text, bool last) {
 
 void ProgressLine::Show(const ProgressState& state, bool last) {
   Show(ShareDone(state), ProgressText(state), last);
+}
+
+void ProgressLine::End() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (drawn_) std::fputc('\n', stderr);
+  drawn_ = false;
 }
 
 void ProgressLine::Clear() {

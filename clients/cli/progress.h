@@ -30,13 +30,15 @@ std::string ProgressText(const ProgressState& state);
 class ProgressLine {
  public:
   explicit ProgressLine(bool quiet);
-  ~ProgressLine();  // ends the line
+  ~ProgressLine() { End(); }
 
   // Draws at most ten times a second on a terminal, every five seconds elsewhere; `last` always.
   void Show(double share, const std::string& text, bool last = false);
   void Show(const ProgressState& state, bool last = false);
   // Takes the bar away so that a message can be printed.
   void Clear();
+  // Leaves the bar as it is and ends its line.
+  void End();
 
  private:
   const bool quiet_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -31,11 +30,13 @@ int Serve(std::vector<std::string> arguments) {
   if (needs_model) {
     auto folder = DefaultModelFolder();
     if (!folder.ok()) return Fail("serve", folder.status());
-    std::fprintf(stderr, "model: %s (comes with Strata; --model for another)\n", folder->c_str());
+    TellDefaultModel("model", *folder, "--model");
     arguments.push_back("--model");
     arguments.push_back(*std::move(folder));
   }
-  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
+  // The name under which the server speaks of itself.
+  std::string name = "strata serve";
+  std::vector<char*> argv = {name.data()};
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   ::execv(program.c_str(), argv.data());

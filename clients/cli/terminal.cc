@@ -75,4 +75,47 @@ std::string FormatCount(std::int64_t count) {
   return grouped;
 }
 
+std::string Counted(std::int64_t count, std::string_view noun) {
+  return absl::StrFormat("%s %s%s", FormatCount(count), std::string(noun), count == 1 ? "" : "s");
+}
+
+std::string Printable(std::string_view text) {
+  std::string shown;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, which some terminals obey, too.
+    const bool is_c1 = c == 0xc2 && i + 1 < text.size() &&
+                       static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
+                       static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (is_c1) {
+      absl::StrAppendFormat(&shown, "\\u%04x", static_cast<unsigned char>(text[++i]));
+    } else if (c < 0x20 || c == 0x7f) {
+      absl::StrAppendFormat(&shown, "\\x%02x", c);
+    } else {
+      shown += text[i];
+    }
+  }
+  return shown;
+}
+
+std::string Wrap(std::string_view text, std::size_t columns) {
+  std::string wrapped;
+  std::size_t column = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(" \n", begin), text.size());
+    const std::string_view word = text.substr(begin, end - begin);
+    if (column > 0 && column + 1 + word.size() > columns) {
+      wrapped += '\n';
+      column = 0;
+    } else if (begin > 0) {
+      wrapped += ' ';
+      ++column;
+    }
+    wrapped += word;
+    column += word.size();
+    begin = end + 1;
+  }
+  return wrapped;
+}
+
 }  // namespace strata::cli

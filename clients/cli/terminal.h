@@ -2,6 +2,7 @@
 #ifndef STRATA_CLIENTS_CLI_TERMINAL_H_
 #define STRATA_CLIENTS_CLI_TERMINAL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,6 +22,15 @@ std::string FormatBytes(std::int64_t num_bytes);
 std::string FormatSeconds(double seconds);
 // 1234567 → "1,234,567".
 std::string FormatCount(std::int64_t count);
+// (1, "vector") → "1 vector", (2, "vector") → "2 vectors".
+std::string Counted(std::int64_t count, std::string_view noun);
+
+// A name or message as it may go to a terminal: control characters, which could move the cursor or
+// worse, are written out ("\x1b").
+std::string Printable(std::string_view text);
+// `text` with line breaks between words, and nowhere else, so that no line has more than `columns`
+// bytes, unless one word has.
+std::string Wrap(std::string_view text, std::size_t columns);
 
 }  // namespace strata::cli
 

@@ -36,6 +36,27 @@ TEST(TerminalTest, Numbers) {
   EXPECT_EQ(FormatCount(-123456), "-123,456");
 }
 
+TEST(TerminalTest, CountedIsRightForOne) {
+  EXPECT_EQ(Counted(1, "layer"), "1 layer");
+  EXPECT_EQ(Counted(0, "layer"), "0 layers");
+  EXPECT_EQ(Counted(1234, "byte"), "1,234 bytes");
+}
+
+TEST(TerminalTest, PrintableLeavesNoControlCharacter) {
+  EXPECT_EQ(Printable("a\x1b[31mb\n\x7f"), "a\\x1b[31mb\\x0a\\x7f");
+  EXPECT_EQ(Printable("caf\xc3\xa9 \xc2\x9b"
+                      "31m"),
+            "caf\xc3\xa9 \\u009b31m");
+}
+
+TEST(TerminalTest, WrapBreaksBetweenWords) {
+  EXPECT_EQ(Wrap("one two three", 7), "one two\nthree");
+  EXPECT_EQ(Wrap("one two three", 6), "one\ntwo\nthree");
+  EXPECT_EQ(Wrap("one\ntwo three", 7), "one two\nthree");
+  EXPECT_EQ(Wrap("incomprehensible", 5), "incomprehensible");
+  EXPECT_EQ(Wrap("", 5), "");
+}
+
 TEST(ProgressTest, TextTellsRateAndTimeLeft) {
   ProgressState state;
   state.done_before = 20;

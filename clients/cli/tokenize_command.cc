@@ -5,6 +5,7 @@
 
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
+#include "clients/cli/flag_checks.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
 #include "strata/local.h"
@@ -39,25 +40,22 @@ int Tokenize(const TokenizeArguments& arguments) {
   std::string model = arguments.model;
   if (model.empty()) {
     auto folder = DefaultModelFolder();
-    if (!folder.ok()) return Fail("tokenize", folder.status());
+    if (!folder.ok()) return Fail("tokenize", folder.status(), arguments.json);
     model = *std::move(folder);
-    std::fprintf(stderr, "tokenizer: of %s (comes with Strata; --model for another)\n",
-                 model.c_str());
+    if (!arguments.json) TellDefaultModel("tokenizer", model, "--model");
   }
   const auto tokenizer = Tokenizer::Load(model);
-  if (!tokenizer.ok()) return Fail("tokenize", tokenizer.status());
+  if (!tokenizer.ok()) return Fail("tokenize", tokenizer.status(), arguments.json);
   int exit_code = kExitOk;
   for (const std::string& file : arguments.files) {
     const auto text = OpenArgument(file, DocumentFormat::kPlainText).ReadAll();
     if (!text.ok()) {
-      if (arguments.json) PrintLine(ErrorToJson(file, text.status()));
-      exit_code = FailFor("tokenize", file, text.status());
+      exit_code = FailFor("tokenize", file, text.status(), arguments.json);
       continue;
     }
     const auto result = tokenizer->Tokenize(*text);
     if (!result.ok()) {
-      if (arguments.json) PrintLine(ErrorToJson(file, result.status()));
-      exit_code = FailFor("tokenize", file, result.status());
+      exit_code = FailFor("tokenize", file, result.status(), arguments.json);
       continue;
     }
     PrintLine(ToJson(file, *result));
@@ -78,12 +76,13 @@ void AddTokenizeCommand(CLI::App& app, Invocation& invocation) {
   command
       .add_option("--model", arguments->model,
                   "tokenizer.json, vocab.txt, a SentencePiece .model, or a folder with one")
+      ->check(NotEmpty())
       ->type_name("PATH");
   command.add_flag("--json", arguments->json, "Errors as JSON, too (the tokens always are)");
   command.footer(
       "Example:\n"
       "  strata tokenize --model models/my-classifier notes.txt\n"
-      "  {\"id\":\"notes.txt\",...,\"ids\":[..],\"offsets\":[[0,5],..],\"pieces\":[..]}");
+      "  {\"id\":\"notes.txt\",..,\"ids\":[..],\"offsets\":[[0,5],..],\"pieces\":[..]}");
   command.callback(
       [arguments, &invocation] { invocation.run = [arguments] { return Tokenize(*arguments); }; });
 }

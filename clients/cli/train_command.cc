@@ -1,14 +1,20 @@
 #include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "clients/cli/command.h"
+#include "clients/cli/flag_checks.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/progress.h"
+#include "clients/cli/spooled_input.h"
 #include "clients/cli/terminal.h"
+#include "strata/embedded.h"
 #include "strata/train.h"
 
 namespace strata::cli {
@@ -34,13 +40,53 @@ Json ToJson(const EpochReport& epoch) {
 
 std::string ProgressText(const TrainProgress& progress) {
   if (progress.steps == 0) return progress.stage;
-  return absl::StrFormat("%s  epoch %d/%d  step %s/%s  loss %.4f  %.1f docs/s  %s left",
-                         progress.stage, progress.epoch, progress.epochs,
-                         FormatCount(progress.step), FormatCount(progress.steps), progress.loss,
+  // With the shortest bar in 80 columns.
+  return absl::StrFormat("epoch %d/%d  step %d/%d  loss %.3f  %.1f docs/s  %s left", progress.epoch,
+                         progress.epochs, progress.step, progress.steps, progress.loss,
                          progress.documents_per_second, FormatSeconds(progress.seconds_left));
 }
 
-int Train(const TrainArguments& arguments) {
+// The trainer speaks of its options by their names in the SDK.
+absl::Status WithFlagNames(const absl::Status& status) {
+  return absl::Status(
+      status.code(),
+      absl::StrReplaceAll(status.message(), {{"go on with it (resume)", "go on with it (--resume)"},
+                                             {"hold out more of them", "give more with --held-out"},
+                                             {"give held-out documents", "give --held-out FILE"},
+                                             {"train_path", "TRAIN"},
+                                             {"held_out_path", "--held-out"},
+                                             {"held_out_share", "--held-out-share"},
+                                             {"tokenizer_path", "--tokenizer"},
+                                             {"compute_threads", "--threads"},
+                                             {"vocab_size", "--vocab-size"},
+                                             {"d_model", "--d-model"},
+                                             {"d_kv", "--d-kv"},
+                                             {"d_ff", "--d-ff"},
+                                             {"num_layers", "--layers"},
+                                             {"num_heads", "--heads"},
+                                             {"feed_forward_proj", "--feed-forward"},
+                                             {"epochs ", "--epochs "},
+                                             {"batch_documents", "--batch"},
+                                             {"learning_rate", "--learning-rate"},
+                                             {"warmup_share", "--warmup"},
+                                             {"weight_decay", "--weight-decay"},
+                                             {"beta1", "--beta1"},
+                                             {"beta2", "--beta2"},
+                                             {"max_gradient_norm", "--max-gradient-norm"},
+                                             {"label_smoothing", "--label-smoothing"},
+                                             {"sentence_loss", "--sentence-loss"},
+                                             {"head_dropout", "--head-dropout"},
+                                             {"token_dropout", "--token-dropout"},
+                                             {"sentence_share", "--sentence-share"},
+                                             {"embedding_std", "--embedding-std"},
+                                             {"patience ", "--patience "},
+                                             {"seed ", "--seed "}}));
+}
+
+int Train(TrainArguments arguments) {
+  const auto path = SpoolStandardInput(arguments.options.train_path);
+  if (!path.ok()) return Fail("train", path.status(), arguments.json);
+  arguments.options.train_path = *path;
   // A first Ctrl-C ends the run in order; what its last finished epoch left can be resumed.
   struct sigaction action = {};
   action.sa_handler = [](int) { interrupted = true; };
@@ -53,30 +99,38 @@ int Train(const TrainArguments& arguments) {
   const auto report = TrainClassifier(
       arguments.options,
       [&](const TrainProgress& progress) {
+        if (!progress.warning.empty()) {
+          line.Clear();
+          const absl::Status warning = WithFlagNames(absl::UnknownError(progress.warning));
+          std::fprintf(stderr, "strata train: note: %s\n",
+                       NameStandardInput(std::string(warning.message())).c_str());
+          return;
+        }
         // Stages without steps (reading, scoring) leave the bar where it is.
         if (progress.steps > 0) share = static_cast<double>(progress.step) / progress.steps;
         line.Show(share, ProgressText(progress));
       },
       [&](const EpochReport& epoch) {
-        line.Clear();
         if (arguments.json) {
+          line.Clear();
           PrintLine(ToJson(epoch));
-        } else {
-          std::printf("epoch %d  loss %.4f  held out: accuracy %.4f  macro-F1 %.4f  %s%s\n",
+        } else if (!arguments.quiet) {
+          line.Clear();
+          std::printf("epoch %2d  loss %.4f  held out: accuracy %.4f, F1 %.4f  took %s%s\n",
                       epoch.epoch, epoch.train_loss, epoch.held_out_accuracy,
                       epoch.held_out_macro_f1, FormatSeconds(epoch.seconds).c_str(),
-                      epoch.is_best ? "  best so far" : "");
-          std::fflush(stdout);
+                      epoch.is_best ? "  best" : "");
+          FlushOutput();
         }
       },
       [] { return interrupted.load(); });
   line.Clear();
   if (!report.ok()) {
     if (interrupted) {
-      std::fprintf(stderr, "strata train: stopped; the same command with --resume goes on\n");
-      return kExitError;
+      return Fail("train", absl::CancelledError("stopped; the same command with --resume goes on"),
+                  arguments.json);
     }
-    return Fail("train", report.status());
+    return Fail("train", WithFlagNames(report.status()), arguments.json);
   }
   if (arguments.json) {
     PrintLine({{"output", arguments.options.output_folder},
@@ -89,12 +143,12 @@ int Train(const TrainArguments& arguments) {
                {"held_out", cli::ToJson(report->best)}});
   } else {
     std::printf(
-        "%s: best epoch %d%s, held-out accuracy %.4f, macro-F1 %.4f (%s documents; trained on %s, "
-        "%s parameters, %s)\n",
-        arguments.options.output_folder.c_str(), report->best_epoch,
+        "%s: epoch %d is the best%s: accuracy %.4f, macro-F1 %.4f on %s\n"
+        "  trained on %s; %s parameters; took %s\n",
+        Printable(arguments.options.output_folder).c_str(), report->best_epoch,
         report->stopped_early ? " (stopped early)" : "", report->best.accuracy,
-        report->best.macro_f1, FormatCount(report->num_held_out_documents).c_str(),
-        FormatCount(report->num_train_documents).c_str(),
+        report->best.macro_f1, Counted(report->num_held_out_documents, "held-out document").c_str(),
+        Counted(report->num_train_documents, "document").c_str(),
         FormatCount(report->num_parameters).c_str(), FormatSeconds(report->seconds).c_str());
   }
   return kExitOk;
@@ -103,7 +157,7 @@ int Train(const TrainArguments& arguments) {
 void AddArchitectureFlags(CLI::App& command, TrainArchitecture& architecture) {
   const auto count = [&command](const char* name, std::int32_t& value, const char* help) {
     command.add_option(name, value, help)
-        ->check(CLI::PositiveNumber)
+        ->check(WholeNumber(1))
         ->capture_default_str()
         ->type_name("N")
         ->group("Network");
@@ -121,30 +175,44 @@ void AddArchitectureFlags(CLI::App& command, TrainArchitecture& architecture) {
 }
 
 void AddRecipeFlags(CLI::App& command, TrainRecipe& recipe) {
-  const auto number = [&command](const char* name, auto& value, const char* help) {
+  const auto add = [&command](const char* name, auto& value, const char* help, const char* type,
+                              const CLI::Validator& check) {
     command.add_option(name, value, help)
-        ->check(CLI::NonNegativeNumber)
+        ->check(check)
         ->capture_default_str()
-        ->type_name("X")
+        ->type_name(type)
         ->group("Recipe");
   };
-  number("--epochs", recipe.epochs, "Rounds over the documents");
-  number("--batch", recipe.batch_documents, "Documents a step");
-  number("--learning-rate", recipe.learning_rate, "Highest learning rate");
-  number("--warmup", recipe.warmup_share, "Share of the steps to reach it");
+  const auto number = [&add](const char* name, double& value, const char* help) {
+    add(name, value, help, "X", NumberThat("of 0 or more", [](double x) { return x >= 0; }));
+  };
+  const auto share = [&add](const char* name, double& value, const char* help) {
+    add(name, value, help, "X",
+        NumberThat("of 0 or more and below 1", [](double x) { return x >= 0 && x < 1; }));
+  };
+  add("--epochs", recipe.epochs, "Rounds over the documents", "N", WholeNumber(1));
+  add("--batch", recipe.batch_documents, "Documents a step", "N", WholeNumber(1));
+  add("--learning-rate", recipe.learning_rate, "Highest learning rate", "X",
+      NumberThat("above 0", [](double x) { return x > 0; }));
+  share("--warmup", recipe.warmup_share, "Share of the steps to reach it");
   number("--weight-decay", recipe.weight_decay, "Of matrices");
-  number("--beta1", recipe.beta1, "AdamW");
-  number("--beta2", recipe.beta2, "AdamW");
+  share("--beta1", recipe.beta1, "AdamW");
+  share("--beta2", recipe.beta2, "AdamW");
   number("--max-gradient-norm", recipe.max_gradient_norm, "Longer gradients are cut to it");
-  number("--label-smoothing", recipe.label_smoothing, "Share of the target given to all labels");
+  share("--label-smoothing", recipe.label_smoothing, "Share of the target given to all labels");
   number("--sentence-loss", recipe.sentence_loss, "Weight of each sentence's own prediction");
-  number("--dropout", recipe.dropout, "In the encoder");
-  number("--head-dropout", recipe.head_dropout, "Before the classifier");
-  number("--sentence-share", recipe.sentence_share, "Share of the sentences an epoch sees");
-  number("--token-dropout", recipe.token_dropout, "Share of a sentence's tokens left out");
+  share("--dropout", recipe.dropout, "In the encoder");
+  share("--head-dropout", recipe.head_dropout, "Before the classifier");
+  add("--sentence-share", recipe.sentence_share, "Share of the sentences an epoch sees", "X",
+      NumberThat("above 0 and at most 1", [](double x) { return x > 0 && x <= 1; }));
+  share("--token-dropout", recipe.token_dropout, "Share of a sentence's tokens left out");
   number("--embedding-std", recipe.embedding_std, "Spread of the first embeddings");
-  number("--patience", recipe.patience, "Epochs without a better score before it stops; 0 = never");
-  number("--seed", recipe.seed, "The same seed, data and threads give the same model");
+  add("--patience", recipe.patience,
+      "Epochs without a better accuracy (or the same with a lower log loss) before it stops; 0 = "
+      "never",
+      "N", WholeNumber(0));
+  add("--seed", recipe.seed, "The same seed, data and threads give the same model", "N",
+      WholeNumber(0, std::numeric_limits<std::int64_t>::max()));
 }
 
 }  // namespace
@@ -155,27 +223,37 @@ void AddTrainCommand(CLI::App& app, Invocation& invocation) {
   CLI::App& command = *app.add_subcommand("train", "Trains a classifier from labelled documents");
   command
       .add_option("TRAIN", options.train_path,
-                  "JSON Lines (also .gz) with \"label\" and \"text\" or \"sections\" on each line")
+                  "JSON Lines (also .gz) with \"label\" and \"text\" or \"sections\" on each line; "
+                  "- is the "
+                  "standard input")
       ->required();
-  command.add_option("OUT", options.output_folder, "The model folder to make")->required();
+  command.add_option("OUT", options.output_folder, "The model folder to make; new or empty")
+      ->required();
   command
       .add_option("--held-out", options.held_out_path,
                   "Documents to score each epoch on, never trained on")
+      ->check(NotEmpty())
       ->type_name("FILE");
   command
       .add_option("--held-out-share", options.held_out_share,
                   "Without --held-out: this share of TRAIN")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(NumberThat("above 0 and below 1", [](double x) { return x > 0 && x < 1; }))
       ->capture_default_str()
       ->type_name("X");
   command
       .add_option("--tokenizer", options.tokenizer_path,
                   "Use this one (as in `strata tokenize --model`) instead of training one")
+      ->check(NotEmpty())
       ->type_name("PATH");
+  command
+      .add_option("--threads", options.compute_threads,
+                  "Threads to compute with (default: all cores)")
+      ->check(WholeNumber(0, kMaxThreads))
+      ->type_name("N");
   command.add_flag("--resume", options.resume, "Go on from the last finished epoch in OUT");
   AddArchitectureFlags(command, options.architecture);
   AddRecipeFlags(command, options.recipe);
-  command.add_flag("--quiet", arguments->quiet, "No progress");
+  command.add_flag("--quiet", arguments->quiet, "No progress, only the result");
   command.add_flag("--json", arguments->json, "One JSON object an epoch, and one at the end");
   command.footer(
       "Examples:\n"

@@ -70,8 +70,7 @@ void AddVerifyCommand(CLI::App& app, Invocation& invocation) {
   command.footer(
       "Example:\n"
       "  strata verify cases/*\n"
-      "  {\"case\":\"tiny\",\"outputs_compared\":3,\"max_abs_error\":2.4e-06,\"tolerance\":1e-04,"
-      "\"pass\":true}");
+      "  {\"case\":\"tiny\",\"outputs_compared\":3,\"max_abs_error\":2.4e-06,..,\"pass\":true}");
   command.callback(
       [arguments, &invocation] { invocation.run = [arguments] { return Verify(*arguments); }; });
 }

@@ -1,6 +1,7 @@
 #include "kernels/launch/thread_pool.h"
 
 #include <atomic>
+#include <system_error>
 
 namespace strata::kernels {
 
@@ -18,8 +19,12 @@ struct ThreadPool::Job {
 };
 
 ThreadPool::ThreadPool(int num_threads) {
-  for (int worker = 1; worker < num_threads; ++worker) {
-    threads_.emplace_back([this, worker] { WorkerLoop(worker); });
+  try {
+    for (int worker = 1; worker < num_threads; ++worker) {
+      threads_.emplace_back([this, worker] { WorkerLoop(worker); });
+    }
+  } catch (const std::system_error&) {
+    // The system has no more: those that run do all the work.
   }
 }
 

@@ -19,7 +19,8 @@ namespace strata::kernels {
 // (they share the workers), and a task may call it again; each call is done when it returns.
 class ThreadPool {
  public:
-  // num_threads: threads at work in one call, the caller's included; less than 1 counts as 1.
+  // num_threads: threads at work in one call, the caller's included; less than 1 counts as 1. Where
+  // the system gives fewer, size() tells how many there are.
   explicit ThreadPool(int num_threads);
   ~ThreadPool();  // No call may be under way.
   ThreadPool(const ThreadPool&) = delete;

@@ -1,6 +1,7 @@
 #include "kernels/launch/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <thread>
@@ -23,6 +24,21 @@ TEST(ThreadPoolTest, RunsEveryTaskOnce) {
       for (const auto& count : runs) ASSERT_EQ(count, 1);
     }
   }
+}
+
+// Stacks that no machine has room for stand for a system that gives no more threads.
+TEST(ThreadPoolTest, WorksWithFewerThreadsWhereTheSystemGivesNoMore) {
+  pthread_attr_t before, huge;
+  ASSERT_EQ(::pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(::pthread_attr_init(&huge), 0);
+  ASSERT_EQ(::pthread_attr_setstacksize(&huge, std::size_t{1} << 47), 0);
+  ASSERT_EQ(::pthread_setattr_default_np(&huge), 0);
+  ThreadPool pool(8);
+  ASSERT_EQ(::pthread_setattr_default_np(&before), 0);
+  EXPECT_EQ(pool.size(), 1);
+  std::atomic<int> runs = 0;
+  pool.ParallelFor(100, [&](int64_t, int) { ++runs; });
+  EXPECT_EQ(runs, 100);
 }
 
 TEST(ThreadPoolTest, OneTaskAtATimeUnderAWorker) {

@@ -81,7 +81,36 @@ bool LooksLikeMarkdown(std::string_view start) {
   return false;
 }
 
+// Files of other kinds that are often taken for documents, by their first bytes.
+struct OtherKind {
+  std::string_view start;
+  std::string_view name;
+  std::string_view advice;
+};
+constexpr std::string_view kUnpack = "; unpack it first";
+constexpr std::string_view kAsText = "; save it as text, Markdown, HTML, JATS or JSON first";
+constexpr std::array<OtherKind, 10> kOtherKinds = {
+    {{"%PDF-", "a PDF", "; make text of it first (pdftotext FILE.pdf)"},
+     {"\x1f\x8b", "gzip data", kUnpack},
+     {"PK\x03\x04", "a zip archive (as .docx, .odt and .epub are)", kAsText},
+     {"BZh", "bzip2 data", kUnpack},
+     {"\xFD"
+      "7zXZ",
+      "xz data", kUnpack},
+     {"\x28\xB5\x2F\xFD", "zstd data", kUnpack},
+     {"\xD0\xCF\x11\xE0", "an old Office file (.doc, .xls, .ppt)", kAsText},
+     {"{\\rtf", "RTF", kAsText},
+     {"\x89PNG", "a PNG image", ""},
+     {"\xFF\xD8\xFF", "a JPEG image", ""}}};
+
 absl::Status CheckText(std::string_view bytes) {
+  for (const OtherKind& kind : kOtherKinds) {
+    if (!bytes.starts_with(kind.start)) continue;
+    // Text may begin as bzip2 does.
+    if (kind.start == "BZh" && bytes.find('\0') == std::string_view::npos) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "this is ", std::string(kind.name), ", not a text document", std::string(kind.advice)));
+  }
   const std::string_view start = bytes.substr(0, 2);
   if (start == "\xFE\xFF" || start == "\xFF\xFE") {
     return absl::InvalidArgumentError("the document is UTF-16; convert it to UTF-8");

@@ -75,6 +75,20 @@ TEST(ReadDocumentTest, WhatIsNotUtf8IsRefusedInEveryFormat) {
   }
 }
 
+TEST(ReadDocumentTest, FilesOfOtherKindsAreCalledByTheirName) {
+  const auto error = [](std::string_view bytes) {
+    return ReadOutline(bytes, DocumentFormat::kAuto);
+  };
+  EXPECT_EQ(
+      error("%PDF-1.7\n%\xE2\xE3\xCF\xD3\n"),
+      "error: this is a PDF, not a text document; make text of it first (pdftotext FILE.pdf)");
+  EXPECT_EQ(error(std::string_view("\x1f\x8b\x08\0\0", 5)),
+            "error: this is gzip data, not a text document; unpack it first");
+  EXPECT_TRUE(error(std::string_view("PK\x03\x04\x14\0", 6)).starts_with("error: this is a zip"));
+  EXPECT_TRUE(error(std::string_view("BZh9\0", 5)).starts_with("error: this is bzip2"));
+  EXPECT_EQ(error("BZh is a word."), "{BZh is a word.}");
+}
+
 TEST(ReadDocumentTest, LimitsAreNamed) {
   ReaderLimits limits;
   limits.max_source_bytes = 10;

@@ -1,10 +1,8 @@
 #include "models/document/json_lines.h"
 
 #include <simdjson.h>
-#include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -13,6 +11,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "models/document/ascii_text.h"
+#include "models/document/gzip_file.h"
+#include "models/document/json_text.h"
 
 namespace strata::models {
 namespace {
@@ -26,16 +26,27 @@ std::string ScalarField(simdjson::dom::object object, std::string_view name) {
   return simdjson::minify(element);
 }
 
+// What is wrong with a line that holds no object.
+std::string DescribeLine(const JsonLine& line) {
+  const std::string_view text = StripSpace(line.json);
+  if (line.json.find('\0') != std::string::npos) return "this is binary data, not JSON";
+  if (text.starts_with('[') && line.line_number == 1) {
+    return "expected a JSON object, one a line; a JSON array is not read (jq -c '.[]' makes lines "
+           "of "
+           "it)";
+  }
+  if (!text.starts_with('{')) {
+    return absl::StrCat("expected a JSON object, one a line, found '", Excerpt(text), "'");
+  }
+  return DescribeJsonError(text);
+}
+
 }  // namespace
 
 struct JsonLinesReader::State {
-  ~State() {
-    if (file != nullptr) gzclose(file);
-  }
-
   std::string path;
   int64_t max_line_bytes = 0;
-  gzFile file = nullptr;
+  std::unique_ptr<GzipFile> file;
   std::vector<char> buffer = std::vector<char>(256 << 10);
   size_t begin = 0;  // of what is left in the buffer
   size_t end = 0;
@@ -49,19 +60,15 @@ struct JsonLinesReader::State {
 
   // Fills the buffer again; false at the end of the file.
   absl::StatusOr<bool> Fill() {
-    const int read = gzread(file, buffer.data(), static_cast<unsigned>(buffer.size()));
-    int code = Z_OK;
-    const char* message = gzerror(file, &code);
-    // A truncated gzip file ends with Z_BUF_ERROR after its last good byte.
-    if (read < 0 || (read == 0 && code != Z_OK && code != Z_STREAM_END)) {
+    const auto read = file->Read(buffer.data(), buffer.size());
+    if (!read.ok()) {
       at_end = true;
-      return absl::DataLossError(
-          absl::StrCat(path, ", line ", line_number, ": the gzip data are damaged or cut off (",
-                       code == Z_ERRNO ? std::strerror(errno) : message, ")"));
+      return absl::Status(read.status().code(), absl::StrCat(path, ", line ", line_number, ": ",
+                                                             read.status().message()));
     }
     begin = 0;
-    end = static_cast<size_t>(read);
-    at_end = read == 0;
+    end = *read;
+    at_end = end == 0;
     return !at_end;
   }
 
@@ -109,13 +116,9 @@ absl::StatusOr<std::unique_ptr<JsonLinesReader>> JsonLinesReader::Open(const std
   auto reader = std::unique_ptr<JsonLinesReader>(new JsonLinesReader());
   reader->state_->path = path;
   reader->state_->max_line_bytes = limits.max_source_bytes;
-  reader->state_->file = gzopen(path.c_str(), "rb");
-  if (reader->state_->file == nullptr) {
-    const std::string message = absl::StrCat(path, ": ", std::strerror(errno));
-    if (errno == EACCES) return absl::PermissionDeniedError(message);
-    return absl::NotFoundError(message);
-  }
-  gzbuffer(reader->state_->file, 256 << 10);
+  auto file = GzipFile::Open(path);
+  if (!file.ok()) return file.status();
+  reader->state_->file = *std::move(file);
   return reader;
 }
 
@@ -131,12 +134,11 @@ absl::StatusOr<bool> JsonLinesReader::Next(JsonLine& line) {
 
   simdjson::dom::element root;
   if (const auto error = state.parser.parse(line.json).get(root)) {
-    return state.Error(simdjson::error_message(error));
+    const std::string why = DescribeLine(line);
+    return state.Error(why.empty() ? simdjson::error_message(error) : why);
   }
   simdjson::dom::object object;
-  if (root.get(object) != simdjson::SUCCESS) {
-    return state.Error("expected a JSON object, one a line");
-  }
+  if (root.get(object) != simdjson::SUCCESS) return state.Error(DescribeLine(line));
   line.label = ScalarField(object, "label");
   line.id = ScalarField(object, "id");
   if (line.id.empty()) line.id = absl::StrCat(line.line_number);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "models/document/document_test_checks.h"
 
@@ -68,8 +69,33 @@ TEST_F(JsonLinesTest, ABadLineIsNamedAndTheNextOneRead) {
   Write("{\"id\":\"a\"}\n{\"id\":\n[1]\n{\"id\":\"d\"}\n");
   const std::string all = ReadAll();
   EXPECT_TRUE(all.starts_with("1:a:;error, line 2: ")) << all;
-  EXPECT_NE(all.find("error, line 3: expected a JSON object, one a line;4:d:;"), std::string::npos)
+  EXPECT_NE(all.find("error, line 3: expected a JSON object, one a line, found '[1]';4:d:;"),
+            std::string::npos)
       << all;
+}
+
+TEST_F(JsonLinesTest, WhatIsNoJsonLinesIsSaid) {
+  const auto first_error = [this](std::string_view bytes) {
+    Write(bytes);
+    const std::string all = ReadAll();
+    return all.substr(0, all.find(';'));
+  };
+  EXPECT_EQ(first_error("id,text\n1,one\n"),
+            "error, line 1: expected a JSON object, one a line, found 'id,text'");
+  EXPECT_EQ(first_error("# Read me first, before all other things\n"),
+            "error, line 1: expected a JSON object, one a line, found '# Read me first, before …'");
+  EXPECT_TRUE(first_error("[{\"text\":\"one\"}]")
+                  .starts_with("error, line 1: expected a JSON object, "
+                               "one a line"));
+  EXPECT_NE(ReadAll().find("jq -c"), std::string::npos);
+  EXPECT_EQ(first_error(std::string_view("\x7f"
+                                         "ELF\0\1",
+                                         6)),
+            "error, line 1: this is binary data, not JSON");
+  EXPECT_EQ(first_error("{\n\"text\": \"one\"\n}\n"),
+            "error, line 1: near byte 1: it ends in the middle");
+  EXPECT_EQ(first_error("{\"text\": one}\n"),
+            "error, line 1: near byte 10: cannot be read: 'one}'");
 }
 
 TEST_F(JsonLinesTest, LongLinesAreSkipped) {
@@ -84,7 +110,26 @@ TEST_F(JsonLinesTest, ATruncatedGzipFileIsAnError) {
   for (int i = 0; i < 2000; ++i) lines += "{\"id\":\"" + std::to_string(i * 7919) + "\"}\n";
   WriteGzip(lines);
   std::filesystem::resize_file(path_, std::filesystem::file_size(path_) / 2);
-  EXPECT_NE(ReadAll().find("the gzip data are damaged or cut off"), std::string::npos);
+  EXPECT_NE(ReadAll().find("the gzip data are cut off"), std::string::npos);
+}
+
+TEST_F(JsonLinesTest, GzipMembersFollowEachOtherAndNothingElseDoes) {
+  const std::string lines = "{\"id\":\"a\"}\n";
+  WriteGzip(lines);
+  std::ostringstream member;
+  member << std::ifstream(path_, std::ios::binary).rdbuf();
+  Write(member.str() + member.str() + std::string(700, '\0'));
+  EXPECT_EQ(ReadAll(), "1:a:;2:a:;");
+  Write(member.str() + std::string(300'000, '\0') + member.str());
+  EXPECT_EQ(ReadAll(), "1:a:;2:a:;");
+  Write(member.str() + "garbage");
+  EXPECT_EQ(ReadAll(), "1:a:;error, line 2: something else follows the gzip data;");
+  std::string damaged = member.str();
+  damaged[damaged.size() - 6] ^= 1;  // in the checksum
+  Write(damaged);
+  EXPECT_NE(ReadAll().find("the gzip data are damaged"), std::string::npos) << ReadAll();
+  Write("\x1f");
+  EXPECT_TRUE(ReadAll().starts_with("error, line 1: ")) << ReadAll();
 }
 
 TEST_F(JsonLinesTest, NoSuchFile) {

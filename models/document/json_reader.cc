@@ -1,10 +1,12 @@
-// One JSON object. Its structure is given: title, then sections, or sentences, or text.
+// One JSON object. Its structure is given: title, then sections, or sentences, or text. The form is
+// described in docs/json_lines.md.
 #include <algorithm>
 #include <charconv>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "models/document/format_readers.h"
 #include "models/document/json_text.h"
 
@@ -15,12 +17,14 @@ constexpr size_t kAbsent = std::string_view::npos;
 
 // Where the fields of a document or a section stand.
 struct Fields {
-  size_t title = kAbsent;  // "title", in a section "heading"
+  size_t title = kAbsent;  // "title"; in a section "heading", or else "title"
   size_t level = kAbsent;
   size_t paragraphs = kAbsent;
   size_t sections = kAbsent;
   size_t sentences = kAbsent;
   size_t text = kAbsent;
+
+  std::vector<std::string> others;  // names of the fields that say nothing
 
   bool HasBody() const {
     return paragraphs != kAbsent || sections != kAbsent || sentences != kAbsent || text != kAbsent;
@@ -40,7 +44,9 @@ class JsonReader {
     const Fields fields = FieldsOf(document, "title");
     if (!fields.HasBody() && fields.title == kAbsent) {
       return absl::InvalidArgumentError(
-          "JSON: the object has none of the fields title, sections, paragraphs, sentences, text");
+          absl::StrCat("JSON: the object has none of the fields title, sections, paragraphs, "
+                       "sentences, text",
+                       Named(fields.others)));
     }
     AddHeading(fields.title, "title");
     AddBody(fields);
@@ -58,12 +64,20 @@ class JsonReader {
 
   absl::Status Done() const { return status_.ok() ? builder_.status() : status_; }
 
+  static std::string Named(const std::vector<std::string>& others) {
+    return others.empty() ? "" : absl::StrCat("; it has ", absl::StrJoin(others, ", "));
+  }
+
   Fields FieldsOf(size_t object, std::string_view title_key) const {
+    constexpr size_t kMostNamed = 5;
     Fields fields;
+    size_t title = kAbsent;
     json_.ForEach(object, [&](std::string_view key, size_t value) {
       if (json_.TypeAt(value) == 'n') return true;  // null is as good as absent
       if (key == title_key) {
         fields.title = value;
+      } else if (key == "title") {
+        title = value;
       } else if (key == "level") {
         fields.level = value;
       } else if (key == "paragraphs") {
@@ -74,9 +88,12 @@ class JsonReader {
         fields.sentences = value;
       } else if (key == "text") {
         fields.text = value;
+      } else if (fields.others.size() < kMostNamed) {
+        fields.others.push_back(Excerpt(key));
       }
       return true;
     });
+    if (fields.title == kAbsent) fields.title = title;
     return fields;
   }
 
@@ -97,6 +114,13 @@ class JsonReader {
     array.next = json_.EndOf(section);
     if (!Expect(section, '{', "", "a section: {\"heading\": …, \"paragraphs\": […]}")) return;
     const Fields fields = FieldsOf(section, "heading");
+    if (!fields.HasBody() && fields.title == kAbsent && !fields.others.empty()) {
+      Fail("",
+           absl::StrCat("the section has none of the fields heading, paragraphs, sentences, text, "
+                        "sections",
+                        Named(fields.others)));
+      return;
+    }
     builder_.OpenSection(LevelOf(fields.level),
                          builder_.PlaceOf(json_.text().substr(section, array.next - section)));
     AddHeading(fields.title, "heading");

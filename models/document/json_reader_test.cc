@@ -62,6 +62,29 @@ TEST(JsonReaderTest, NullIsAbsentAndOtherFieldsAreIgnored) {
   EXPECT_EQ(Read(R"({"title":"only"})"), "(only)");
 }
 
+TEST(JsonReaderTest, ASectionsTitleIsItsHeading) {
+  EXPECT_EQ(Read(R"({"sections":[{"title":"A","paragraphs":["a"]},{"title":"B","heading":"C"}]})"),
+            "[(A){a}][(C)]");
+}
+
+TEST(JsonReaderTest, FieldsThatSayNothingAreNamed) {
+  EXPECT_EQ(
+      Read(R"({"id":"1","body":"Text."})"),
+      "error: JSON: the object has none of the fields title, sections, paragraphs, sentences, "
+      "text; it has id, body");
+  EXPECT_EQ(Read(R"({"sections":[{"heading":"A"},{"name":"B","body":"Text."}]})"),
+            "error: JSON: sections[1]: the section has none of the fields heading, paragraphs, "
+            "sentences, text, sections; it has name, body");
+}
+
+TEST(JsonReaderTest, BrokenTextIsDescribed) {
+  EXPECT_EQ(Read("{\"text\":\"a\"}\n{\"text\":\"b\"}\n"),
+            "error: JSON: near byte 14: a second object begins; a file of many documents (JSON "
+            "Lines) is for `strata batch`, train or eval");
+  EXPECT_EQ(Read(R"({"text": ["a")"), "error: JSON: near byte 13: it ends in the middle");
+  EXPECT_EQ(Read("{\"text\" = 1}"), "error: JSON: near byte 9: cannot be read: '= 1}'");
+}
+
 TEST(JsonReaderTest, ErrorsSayTheFieldOrTheByte) {
   EXPECT_EQ(Read(R"({"sections":[{"heading":"a"},{"heading":7}]})"),
             "error: JSON: sections[1].heading: expected a string, found a number");

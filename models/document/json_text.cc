@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "models/document/ascii_text.h"
 
 namespace strata::models {
 namespace {
@@ -29,14 +30,19 @@ class ErrorPlace : public nlohmann::json_sax<nlohmann::json> {
   bool start_array(size_t) override { return true; }
   bool end_array() override { return true; }
   bool parse_error(size_t position, const std::string&,
-                   const nlohmann::detail::exception&) override {
+                   const nlohmann::detail::exception& error) override {
     position_ = position;
+    const std::string_view what = error.what();
+    ends_early_ = what.find("unexpected end of input") != std::string_view::npos ||
+                  what.find("missing closing quote") != std::string_view::npos;
     return false;
   }
   size_t position() const { return position_; }
+  bool ends_early() const { return ends_early_; }
 
  private:
   size_t position_ = 0;
+  bool ends_early_ = false;
 };
 
 unsigned HexAt(std::string_view text, size_t at) {
@@ -80,10 +86,40 @@ absl::Status JsonText::Check(std::string_view text) {
     return absl::InvalidArgumentError(
         absl::StrCat("JSON: nested more than ", kDeepestNesting, " levels deep"));
   }
+  const std::string why = DescribeJsonError(text);
+  return absl::InvalidArgumentError(
+      absl::StrCat("JSON: ", why.empty() ? std::string(simdjson::error_message(error)) : why));
+}
+
+std::string DescribeJsonError(std::string_view text) {
   ErrorPlace place;
-  const bool valid = nlohmann::json::sax_parse(text, &place);
-  const std::string where = valid ? "" : absl::StrCat("near byte ", place.position(), ": ");
-  return absl::InvalidArgumentError(absl::StrCat("JSON: ", where, simdjson::error_message(error)));
+  if (text.empty() || nlohmann::json::sax_parse(text, &place)) return "";
+  const size_t position = std::min(place.position(), text.size());
+  const std::string where = absl::StrCat("near byte ", position, ": ");
+  if (place.ends_early()) return where + "it ends in the middle";
+  const size_t at = position > 0 ? position - 1 : 0;  // the byte that could not be taken
+  // One whole object before it, and another one begins.
+  const std::string_view before = StripSpace(text.substr(0, at));
+  if (text[at] == '{' && before.ends_with('}') && nlohmann::json::accept(before)) {
+    return absl::StrCat(where,
+                        "a second object begins; a file of many documents (JSON Lines) is for "
+                        "`strata batch`, train or eval");
+  }
+  return absl::StrCat(where, "cannot be read: '", Excerpt(text.substr(at)), "'");
+}
+
+std::string Excerpt(std::string_view text) {
+  constexpr size_t kMostBytes = 24;
+  std::string shown(text.substr(0, std::min(kMostBytes, text.find_first_of("\r\n"))));
+  if (shown.size() == kMostBytes) {  // perhaps in the middle of a character
+    while ((static_cast<unsigned char>(shown.back()) & 0xC0) == 0x80) shown.pop_back();
+    if (static_cast<unsigned char>(shown.back()) >= 0xC0) shown.pop_back();
+    shown += "…";
+  }
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return shown;
 }
 
 JsonText::JsonText(std::string_view text) : text_(text) {

@@ -17,6 +17,11 @@
 
 namespace strata::models {
 
+// What is wrong with a text that is no JSON, in words and with its place; empty if it is.
+std::string DescribeJsonError(std::string_view text);
+// The first few characters of a line, for a message.
+std::string Excerpt(std::string_view text);
+
 class JsonText {
  public:
   // `text` (valid UTF-8) must outlive this. INVALID_ARGUMENT: broken JSON, with its place.

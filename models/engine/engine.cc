@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -55,8 +56,11 @@ class LoadedEngine : public Engine {
 };
 
 absl::StatusOr<std::string> ReadTextFile(const std::filesystem::path& path) {
+  errno = 0;
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) return absl::NotFoundError(absl::StrCat("cannot open ", path.string()));
+  if (!stream) {
+    return absl::ErrnoToStatus(errno, absl::StrCat(path.string(), ", which a model folder holds"));
+  }
   std::ostringstream text;
   text << stream.rdbuf();
   return text.str();
@@ -93,6 +97,19 @@ absl::StatusOr<std::optional<SentenceClassifierWeights>> LoadClassifier(const Te
   return classifier;
 }
 
+// Sizes need not agree to the last entry (checkpoints round up), but a tokenizer that knows more,
+// or next to nothing of what the model knows, belongs to another model.
+absl::Status CheckTokenizer(const Tokenizer& tokenizer, int32_t vocab_size,
+                            const std::string& folder) {
+  constexpr int32_t kFewTimes = 4, kSmall = 1000;
+  const int32_t size = tokenizer.vocab_size();
+  const bool too_small = vocab_size >= kSmall && size < vocab_size / kFewTimes;
+  if (vocab_size == 0 || (size <= vocab_size && !too_small)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(folder, ": the tokenizer has ", size,
+                                                 " entries, vocab_size in config.json is ",
+                                                 vocab_size, "; is it another model's?"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Engine>> Engine::Load(const std::string& folder) {
@@ -120,6 +137,10 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   if (!weights.ok()) return weights.status();
   auto encoder = (*loader)(*config_json, *weights, **tokenizer, IsSentenceClassifierKey, folder);
   if (!encoder.ok()) return encoder.status();
+  if (absl::Status status = CheckTokenizer(**tokenizer, (*encoder)->info().vocab_size, folder);
+      !status.ok()) {
+    return status;
+  }
   auto classifier = LoadClassifier(*weights, (*encoder)->info(), folder);
   if (!classifier.ok()) return classifier.status();
 

@@ -1,5 +1,6 @@
 #include "models/tokenizer/sentencepiece_trainer.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <fstream>
 #include <set>
@@ -95,12 +96,14 @@ absl::Status TrainSentencePiece(const NextSentence& next,
     return absl::InvalidArgumentError(absl::StrCat("SentencePiece training: ", error));
   }
   const std::string temporary = absl::StrCat(model_path, ".part");
+  errno = 0;
   std::ofstream file(temporary, std::ios::binary);
   file.write(model.data(), static_cast<std::streamsize>(model.size()));
   file.close();
   if (!file || std::rename(temporary.c_str(), model_path.c_str()) != 0) {
+    const int code = errno != 0 ? errno : EIO;
     std::remove(temporary.c_str());
-    return absl::UnavailableError(absl::StrCat(model_path, ": cannot write the model"));
+    return absl::ErrnoToStatus(code, absl::StrCat("cannot write ", model_path));
   }
   return absl::OkStatus();
 }

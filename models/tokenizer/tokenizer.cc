@@ -1,5 +1,6 @@
 #include "models/tokenizer/tokenizer.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -8,16 +9,18 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "models/tokenizer/sentencepiece_tokenizer.h"
+#include "models/tokenizer/tokenizer_file.h"
 #include "models/tokenizer/tokenizer_json.h"
 
 namespace strata::models {
 namespace {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) return absl::ErrnoToStatus(errno, path);
   std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file.is_open() || file.bad())
-    return absl::NotFoundError(absl::StrCat(path, ": cannot read"));
+  if (file.bad()) return absl::DataLossError(absl::StrCat(path, ": reading failed"));
   return content;
 }
 
@@ -25,9 +28,15 @@ std::string ReadIfThere(const std::filesystem::path& path) {
   return ReadFile(path.string()).value_or(std::string());
 }
 
-absl::StatusOr<std::string> FindFile(const std::string& path) {
+}  // namespace
+
+absl::StatusOr<std::string> FindTokenizerFile(const std::string& path) {
   std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) return path;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return absl::ErrnoToStatus(error ? error.value() : ENOENT, path);
+  }
+  if (!std::filesystem::is_directory(status)) return path;
   for (const char* name : {"tokenizer.json", "spiece.model", "tokenizer.model", "vocab.txt"}) {
     const std::filesystem::path file = std::filesystem::path(path) / name;
     if (std::filesystem::exists(file, error)) return file.string();
@@ -36,10 +45,8 @@ absl::StatusOr<std::string> FindFile(const std::string& path) {
       path, ": holds none of tokenizer.json, spiece.model, tokenizer.model, vocab.txt"));
 }
 
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::Load(const std::string& path) {
-  absl::StatusOr<std::string> file = FindFile(path);
+  absl::StatusOr<std::string> file = FindTokenizerFile(path);
   if (!file.ok()) return file.status();
   absl::StatusOr<std::string> content = ReadFile(*file);
   if (!content.ok()) return content.status();

@@ -1,11 +1,15 @@
 #include "models/train/run_state.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "models/checkpoint/safetensors.h"
 #include "models/layers/tensor_bridge.h"
 #include "nlohmann/json.hpp"
@@ -24,15 +28,15 @@ void HashBytes(const std::string& bytes, uint64_t& hash) {
   for (unsigned char byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
 }
 
-absl::Status HashFile(const std::string& path, uint64_t& hash) {
-  if (path.empty()) return absl::OkStatus();
-  if (std::filesystem::is_directory(path)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is a folder; name the file in it"));
-  }
+// Empty for no path.
+absl::StatusOr<std::string> HashOfFile(const std::string& path) {
+  if (path.empty()) return std::string();
+  errno = 0;
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) return absl::NotFoundError(absl::StrCat("cannot open ", path));
+  if (!stream) return absl::ErrnoToStatus(errno, path);
+  uint64_t hash = 0xcbf29ce484222325u;
   HashBytes(std::string(std::istreambuf_iterator<char>(stream), {}), hash);
-  return absl::OkStatus();
+  return absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
 }
 
 Json ToJson(const EpochReport& report) {
@@ -57,63 +61,85 @@ EpochReport FromJson(const Json& json) {
   return report;
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> RunFingerprint(const TrainOptions& options) {
-  const TrainArchitecture& a = options.architecture;
-  const TrainRecipe& r = options.recipe;
-  const Json settings = {a.vocab_size,
-                         a.d_model,
-                         a.d_kv,
-                         a.d_ff,
-                         a.num_layers,
-                         a.num_heads,
-                         a.feed_forward_proj,
-                         r.epochs,
-                         r.batch_documents,
-                         r.learning_rate,
-                         r.warmup_share,
-                         r.weight_decay,
-                         r.beta1,
-                         r.beta2,
-                         r.max_gradient_norm,
-                         r.label_smoothing,
-                         r.sentence_loss,
-                         r.dropout,
-                         r.head_dropout,
-                         r.sentence_share,
-                         r.token_dropout,
-                         r.embedding_std,
-                         r.patience,
-                         r.seed,
-                         options.held_out_share};
-  uint64_t hash = 0xcbf29ce484222325u;
-  HashBytes(settings.dump(), hash);
-  for (const std::string& path :
-       {options.train_path, options.held_out_path, options.tokenizer_path}) {
-    if (absl::Status status = HashFile(path, hash); !status.ok()) return status;
+// "epochs was 10, is 12; train_path has another content"; empty if there is none.
+std::string Differences(const Json& before, const RunSettings& now) {
+  if (!before.is_object()) return "by another version of Strata";
+  std::vector<std::string> differences;
+  for (const auto& [name, value] : now) {
+    const std::string old = before.value(name, std::string());
+    if (old == value) continue;
+    const bool is_file = name.ends_with("_path");
+    differences.push_back(!is_file ? absl::StrCat(name, " was ", old, ", is ", value)
+                          : old.empty() || value.empty()
+                              ? absl::StrCat(name, old.empty() ? " was" : " is", " not given")
+                              : absl::StrCat(name, " has another content"));
   }
-  return absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
+  return absl::StrJoin(differences, "; ");
 }
 
-absl::Status SaveRunState(const std::string& folder, const std::string& fingerprint,
+}  // namespace
+
+absl::StatusOr<RunSettings> SettingsOf(const TrainOptions& options) {
+  const TrainArchitecture& a = options.architecture;
+  const TrainRecipe& r = options.recipe;
+  const Json values = {{"vocab_size", a.vocab_size},
+                       {"d_model", a.d_model},
+                       {"d_kv", a.d_kv},
+                       {"d_ff", a.d_ff},
+                       {"num_layers", a.num_layers},
+                       {"num_heads", a.num_heads},
+                       {"feed_forward_proj", a.feed_forward_proj},
+                       {"epochs", r.epochs},
+                       {"batch_documents", r.batch_documents},
+                       {"learning_rate", r.learning_rate},
+                       {"warmup_share", r.warmup_share},
+                       {"weight_decay", r.weight_decay},
+                       {"beta1", r.beta1},
+                       {"beta2", r.beta2},
+                       {"max_gradient_norm", r.max_gradient_norm},
+                       {"label_smoothing", r.label_smoothing},
+                       {"sentence_loss", r.sentence_loss},
+                       {"dropout", r.dropout},
+                       {"head_dropout", r.head_dropout},
+                       {"sentence_share", r.sentence_share},
+                       {"token_dropout", r.token_dropout},
+                       {"embedding_std", r.embedding_std},
+                       {"patience", r.patience},
+                       {"seed", r.seed},
+                       {"held_out_share", options.held_out_share}};
+  RunSettings settings;
+  for (const auto& [name, value] : values.items()) settings[name] = value.dump();
+  const std::pair<const char*, const std::string&> files[] = {
+      {"train_path", options.train_path},
+      {"held_out_path", options.held_out_path},
+      {"tokenizer_path", options.tokenizer_path}};
+  for (const auto& [name, path] : files) {
+    auto hash = HashOfFile(path);
+    if (!hash.ok()) return hash.status();
+    settings[name] = *std::move(hash);
+  }
+  return settings;
+}
+
+absl::Status SaveRunState(const std::string& folder, const RunSettings& settings,
                           const RunState& state) {
   Json run = {{"epoch", state.epoch}, {"step", state.step}, {"best_epoch", state.best_epoch}};
   run["reports"] = Json::array();
   for (const EpochReport& report : state.reports) run["reports"].push_back(ToJson(report));
   return WriteSafetensors(StatePath(folder), state.tensors,
-                          {{"fingerprint", fingerprint}, {"run", run.dump()}});
+                          {{"settings", Json(settings).dump()}, {"run", run.dump()}});
 }
 
-absl::StatusOr<RunState> LoadRunState(const std::string& folder, const std::string& fingerprint) {
+absl::StatusOr<RunState> LoadRunState(const std::string& folder, const RunSettings& settings) {
   std::map<std::string, std::string> metadata;
   auto tensors = ReadSafetensors(StatePath(folder), &metadata);
   if (!tensors.ok()) return tensors.status();
-  if (metadata["fingerprint"] != fingerprint) {
+  const std::string differences =
+      Differences(Json::parse(metadata["settings"], nullptr, false), settings);
+  if (!differences.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat(folder,
-                     " holds a run with other options or data; give the same ones to go on, "
-                     "or another folder"));
+        absl::StrCat(folder, " holds a run that was begun otherwise: ", differences,
+                     "; give the same options and data to go on, or another folder"));
   }
   const Json run = Json::parse(metadata["run"], nullptr, false);
   if (!run.is_object() || !run.contains("reports") || !run["reports"].is_array()) {

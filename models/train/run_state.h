@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,14 +24,18 @@ struct RunState {
   TensorMap tensors;  // weights and the optimizer's moments, float32
 };
 
-// A hash of everything that decides the course of a run: options and the files' contents.
-absl::StatusOr<std::string> RunFingerprint(const TrainOptions& options);
+// Everything that decides the course of a run, by the option's name; of a file, a hash of its
+// content.
+using RunSettings = std::map<std::string, std::string>;
+absl::StatusOr<RunSettings> SettingsOf(const TrainOptions& options);
 
 // Written whole or not at all (run_state.safetensors; the rest stands in its metadata).
-absl::Status SaveRunState(const std::string& folder, const std::string& fingerprint,
+// A state without tensors says that a run has begun.
+absl::Status SaveRunState(const std::string& folder, const RunSettings& settings,
                           const RunState& state);
-// NOT_FOUND: the folder holds none. FAILED_PRECONDITION: it is of a run with other options or data.
-absl::StatusOr<RunState> LoadRunState(const std::string& folder, const std::string& fingerprint);
+// NOT_FOUND: the folder holds none. FAILED_PRECONDITION: it is of a run with other options or data;
+// says which.
+absl::StatusOr<RunState> LoadRunState(const std::string& folder, const RunSettings& settings);
 bool HasRunState(const std::string& folder);
 // Drops the state of a run that has come to its end.
 void RemoveRunState(const std::string& folder);

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
+#include <optional>
 #include <random>
 
 #include "absl/status/status.h"
@@ -16,10 +16,13 @@
 #include "absl/time/time.h"
 #include "models/batch/packed_batch.h"
 #include "models/checkpoint/safetensors.h"
+#include "models/engine/engine.h"
 #include "models/layers/tensor_bridge.h"
 #include "models/tokenizer/sentencepiece_trainer.h"
+#include "models/tokenizer/tokenizer_file.h"
 #include "models/train/classifier_model.h"
 #include "models/train/optimizer.h"
+#include "models/train/output_folder.h"
 #include "models/train/run_state.h"
 #include "models/train/training_set.h"
 #include "nlohmann/json.hpp"
@@ -28,18 +31,22 @@ namespace strata::models {
 namespace {
 
 constexpr int64_t kScoringBatchTokens = 32768;
+constexpr int32_t kMaxThreads = 1024;
+// Below these a run ends without error and its model is of little use: the caller is told.
+constexpr int64_t kFewSteps = 150;
+constexpr size_t kFewHeldOutPerLabel = 3;
 
 using ProgressFn = std::function<void(const TrainProgress&)>;
 
 absl::Status CheckOptions(const TrainOptions& options) {
-  const auto refuse = [](const char* name, const char* rule) {
+  const auto refuse = [](const char* name, const std::string& rule) {
     return absl::InvalidArgumentError(absl::StrCat(name, " must be ", rule));
   };
   const TrainRecipe& recipe = options.recipe;
   if (options.train_path.empty()) return refuse("train_path", "given");
   if (options.output_folder.empty()) return refuse("output_folder", "given");
   if (!(options.held_out_share > 0 && options.held_out_share < 1)) {
-    return refuse("held_out_share", "between 0 and 1");
+    return refuse("held_out_share", "above 0 and below 1");
   }
   if (recipe.epochs < 1) return refuse("epochs", "at least 1");
   if (recipe.batch_documents < 1) return refuse("batch_documents", "at least 1");
@@ -55,6 +62,8 @@ absl::Status CheckOptions(const TrainOptions& options) {
     return refuse("label_smoothing", "in [0, 1)");
   if (!(recipe.sentence_share > 0 && recipe.sentence_share <= 1))
     return refuse("sentence_share", "in (0, 1]");
+  if (options.compute_threads < 0 || options.compute_threads > kMaxThreads)
+    return refuse("compute_threads", absl::StrCat("0 to ", kMaxThreads));
   if (options.architecture.vocab_size < 300) return refuse("vocab_size", "at least 300");
   return absl::OkStatus();
 }
@@ -67,11 +76,6 @@ std::mt19937_64 RandomFor(uint64_t seed, uint64_t purpose, uint64_t index) {
 
 enum Purpose : uint64_t { kInitialize, kHoldOut, kShuffle, kStep };
 
-template <typename T>
-void Shuffle(std::vector<T>& values, std::mt19937_64& random) {
-  for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random() % i]);
-}
-
 // One training run, stage after stage.
 class Trainer {
  public:
@@ -81,26 +85,39 @@ class Trainer {
       : options_(options), progress_(progress), epoch_done_(epoch_done), cancelled_(cancelled) {}
 
   absl::StatusOr<TrainReport> Run() {
-    absl::Status status = ReadData();
-    if (status.ok()) status = PrepareTokenizer();
-    if (status.ok()) status = PrepareModel();
-    if (status.ok()) status = RunEpochs();
-    if (!status.ok()) return status;
+    if (absl::Status status = RunStages(); !status.ok()) {
+      // A run that was stopped can go on; one that failed at once must not stand in the way.
+      if (begun_here_ && report_.epochs.empty() && !absl::IsCancelled(status)) {
+        RemoveOutput(options_.output_folder, made_folder_);
+      }
+      return status;
+    }
     RemoveRunState(options_.output_folder);
     report_.seconds = absl::ToDoubleSeconds(absl::Now() - begin_);
     return report_;
   }
 
  private:
+  absl::Status RunStages() {
+    absl::Status status = OpenFolder();
+    if (status.ok()) status = ReadData();
+    if (status.ok()) status = BeginRun();
+    if (status.ok()) status = PrepareTokenizer();
+    if (status.ok()) status = PrepareModel();
+    if (status.ok()) status = RunEpochs();
+    return status;
+  }
+  absl::Status OpenFolder();
   absl::Status ReadData();
-  absl::Status CheckFolder() const;
+  absl::Status BeginRun();
   absl::Status PrepareTokenizer();
   absl::Status PrepareModel();
   absl::Status RunEpochs();
   absl::StatusOr<double> TrainEpoch(int32_t epoch);
   absl::StatusOr<ClassificationMetrics> ScoreHeldOut();
   absl::Status WriteModel();
-  absl::Status AppendLog(const EpochReport& report);
+  absl::Status WriteLog();
+  bool IsBetter(const EpochReport& report) const;
 
   bool Cancelled() const { return cancelled_ && cancelled_(); }
   int64_t StepsPerEpoch() const {
@@ -113,6 +130,11 @@ class Trainer {
   void Report(const char* stage) {
     if (progress_) progress_({.stage = stage, .epochs = options_.recipe.epochs});
   }
+  void Warn(const std::string& warning) {
+    if (progress_)
+      progress_({.stage = "warning", .warning = warning, .epochs = options_.recipe.epochs});
+  }
+  void WarnOfFewDocuments();
   absl::StatusOr<PackedBatch> PackDocuments(const std::vector<std::vector<HdtSection>>& documents);
 
   const TrainOptions& options_;
@@ -126,26 +148,42 @@ class Trainer {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::vector<TrainingDocument> train_, held_out_;
   HdtAnchorIds anchors_;
-  std::string fingerprint_;
+  RunSettings settings_;
+  std::optional<RunState> state_;  // of the run that goes on
+  bool begun_here_ = false;        // by this call
+  bool made_folder_ = false;
   std::unique_ptr<ClassifierModel> model_;
   std::unique_ptr<Optimizer> optimizer_;
   int32_t first_epoch_ = 1;
   int64_t step_ = 0;
-  double best_score_ = -1;
+  EpochReport best_;
   TrainReport report_;
 };
 
+// The state of a run that is to go on, if there is one. Nothing is written yet.
+absl::Status Trainer::OpenFolder() {
+  absl::Status status = CheckOutputFolder(options_.output_folder, options_.resume);
+  if (!status.ok()) return status;
+  auto settings = SettingsOf(options_);
+  if (!settings.ok()) return settings.status();
+  settings_ = *std::move(settings);
+  if (!HasRunState(options_.output_folder)) return absl::OkStatus();
+  auto state = LoadRunState(options_.output_folder, settings_);
+  if (!state.ok()) return state.status();
+  state_ = *std::move(state);
+  return absl::OkStatus();
+}
+
+// From here on the folder says that a run is under way, whatever cuts it off.
+absl::Status Trainer::BeginRun() {
+  if (state_.has_value()) return absl::OkStatus();
+  absl::Status status = MakeOutputFolder(options_.output_folder, made_folder_);
+  if (!status.ok()) return status;
+  begun_here_ = true;
+  return SaveRunState(options_.output_folder, settings_, {});
+}
+
 absl::Status Trainer::ReadData() {
-  std::error_code error;
-  std::filesystem::create_directories(options_.output_folder, error);
-  if (error) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("cannot make ", options_.output_folder, ": ", error.message()));
-  }
-  auto fingerprint = RunFingerprint(options_);
-  if (!fingerprint.ok()) return fingerprint.status();
-  fingerprint_ = *fingerprint;
-  if (absl::Status status = CheckFolder(); !status.ok()) return status;
   Report("reading");
   auto train = ReadLabelledTrees(options_.train_path);
   if (!train.ok()) return train.status();
@@ -165,35 +203,20 @@ absl::Status Trainer::ReadData() {
     return absl::OkStatus();
   }
   std::mt19937_64 random = RandomFor(options_.recipe.seed, kHoldOut, 0);
-  Shuffle(train_trees_, random);
-  const auto count = std::max<size_t>(
-      1, static_cast<size_t>(options_.held_out_share * static_cast<double>(train_trees_.size())));
-  held_out_trees_.assign(std::make_move_iterator(train_trees_.end() - static_cast<int64_t>(count)),
-                         std::make_move_iterator(train_trees_.end()));
-  train_trees_.resize(train_trees_.size() - count);
+  auto held_out = HoldOut(options_.held_out_share, random, train_trees_);
+  if (!held_out.ok()) {
+    return absl::Status(held_out.status().code(),
+                        absl::StrCat(options_.train_path, ": ", held_out.status().message()));
+  }
+  held_out_trees_ = *std::move(held_out);
   return absl::OkStatus();
-}
-
-// A finished model must not be overwritten, and a run only be continued by its own options.
-absl::Status Trainer::CheckFolder() const {
-  const std::string& folder = options_.output_folder;
-  if (!HasRunState(folder)) {
-    if (!std::filesystem::exists(InFolder("model.safetensors"))) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        absl::StrCat(folder, " holds a finished model; name another folder, or remove it first"));
-  }
-  if (!options_.resume) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        folder, " holds an unfinished run; go on with it (resume), or name another folder"));
-  }
-  return LoadRunState(folder, fingerprint_).status();
 }
 
 absl::Status Trainer::PrepareTokenizer() {
   Report("tokenizer");
   const std::string path = InFolder("spiece.model");
-  const bool resumes = options_.resume && HasRunState(options_.output_folder);
-  if (options_.tokenizer_path.empty() && !(resumes && std::filesystem::exists(path))) {
+  const bool resumes = state_.has_value() && !state_->tensors.empty();
+  if (options_.tokenizer_path.empty() && !resumes) {
     size_t tree = 0, node = 0;
     SentencePieceTrainerOptions trainer;
     trainer.vocab_size = options_.architecture.vocab_size;
@@ -241,11 +264,34 @@ absl::Status Trainer::PrepareTokenizer() {
   auto held_out = TokenizeTrainingSet(held_out_trees_, labels_, *tokenizer_);
   if (!held_out.ok()) return held_out.status();
   held_out_ = *std::move(held_out);
+  if (!resumes) WarnOfFewDocuments();
   train_trees_ = {};
   held_out_trees_ = {};
   report_.num_train_documents = static_cast<int64_t>(train_.size());
   report_.num_held_out_documents = static_cast<int64_t>(held_out_.size());
   return absl::OkStatus();
+}
+
+void Trainer::WarnOfFewDocuments() {
+  const int32_t wanted = options_.architecture.vocab_size;
+  if (options_.tokenizer_path.empty() && tokenizer_->vocab_size() < wanted) {
+    Warn(absl::StrCat("the documents gave a vocabulary of ", tokenizer_->vocab_size(),
+                      " entries, not ", wanted, ": they hold no more different words"));
+  }
+  const int64_t steps = StepsPerEpoch() * options_.recipe.epochs;
+  if (steps < kFewSteps) {
+    const int64_t few = std::min<int64_t>(4, options_.recipe.batch_documents);
+    const int64_t per_epoch = (static_cast<int64_t>(train_.size()) + few - 1) / few;
+    Warn(absl::StrCat("only ", steps, " steps with ", train_.size(),
+                      " documents, too few to learn much; for example batch_documents ", few,
+                      " with epochs ", (2 * kFewSteps + per_epoch - 1) / per_epoch,
+                      " learns more"));
+  }
+  if (held_out_.size() < kFewHeldOutPerLabel * labels_.size()) {
+    Warn(absl::StrCat("only ", held_out_.size(), " held-out document",
+                      held_out_.size() == 1 ? "" : "s", " for ", labels_.size(),
+                      " labels: their score says little; hold out more of them"));
+  }
 }
 
 absl::Status Trainer::PrepareModel() {
@@ -257,32 +303,36 @@ absl::Status Trainer::PrepareModel() {
     report_.num_parameters += tensor.numel();
   optimizer_ = std::make_unique<Optimizer>(model_->Parameters(), options_.recipe,
                                            StepsPerEpoch() * options_.recipe.epochs);
-  if (!HasRunState(options_.output_folder)) {
-    // From here on the folder says that a run is under way, whatever cuts it off.
-    return SaveRunState(options_.output_folder, fingerprint_,
-                        {.tensors = SaveWeights(model_->Table(), TensorType::kFloat32)});
-  }
-
-  auto state = LoadRunState(options_.output_folder, fingerprint_);
-  if (!state.ok()) return state.status();
+  if (!state_.has_value() || state_->tensors.empty()) return absl::OkStatus();
+  const RunState& state = *state_;
   absl::Status status = LoadWeights(
-      model_->Table(), state->tensors,
+      model_->Table(), state.tensors,
       [](const std::string& key) { return key.starts_with("optimizer."); }, options_.output_folder);
-  if (status.ok()) status = optimizer_->Load(state->tensors, state->step);
+  if (status.ok()) status = optimizer_->Load(state.tensors, state.step);
   if (!status.ok()) return status;
-  first_epoch_ = state->epoch + 1;
-  step_ = state->step;
-  report_.epochs = state->reports;
-  report_.best_epoch = state->best_epoch;
+  first_epoch_ = state.epoch + 1;
+  step_ = state.step;
+  report_.epochs = state.reports;
+  report_.best_epoch = state.best_epoch;
   for (const EpochReport& epoch : report_.epochs) {
     if (epoch.epoch != report_.best_epoch) continue;
-    best_score_ = epoch.held_out_accuracy;
+    best_ = epoch;
     report_.best.num_documents = report_.num_held_out_documents;
     report_.best.accuracy = epoch.held_out_accuracy;
     report_.best.macro_f1 = epoch.held_out_macro_f1;
     report_.best.mean_log_loss = epoch.held_out_log_loss;
   }
+  state_.reset();
   return absl::OkStatus();
+}
+
+// Among equal accuracies, which small held-out sets give often, the surer one.
+bool Trainer::IsBetter(const EpochReport& report) const {
+  if (report_.best_epoch == 0) return true;
+  if (report.held_out_accuracy != best_.held_out_accuracy) {
+    return report.held_out_accuracy > best_.held_out_accuracy;
+  }
+  return report.held_out_log_loss < best_.held_out_log_loss;
 }
 
 absl::Status Trainer::RunEpochs() {
@@ -305,20 +355,19 @@ absl::Status Trainer::RunEpochs() {
     report.held_out_macro_f1 = metrics->macro_f1;
     report.held_out_log_loss = metrics->mean_log_loss;
     report.seconds = absl::ToDoubleSeconds(absl::Now() - epoch_begin);
-    // The later of two equal ones: its learning rate was lower.
-    report.is_best = metrics->accuracy >= best_score_;
+    report.is_best = IsBetter(report);
     if (report.is_best) {
-      best_score_ = metrics->accuracy;
+      best_ = report;
       report_.best_epoch = epoch;
       report_.best = *metrics;
       if (absl::Status status = WriteModel(); !status.ok()) return status;
     }
     report_.epochs.push_back(report);
-    if (absl::Status status = AppendLog(report); !status.ok()) return status;
+    if (absl::Status status = WriteLog(); !status.ok()) return status;
     RunState state{epoch, step_, report_.best_epoch, report_.epochs,
                    SaveWeights(model_->Table(), TensorType::kFloat32)};
     optimizer_->Save(state.tensors);
-    if (absl::Status status = SaveRunState(options_.output_folder, fingerprint_, state);
+    if (absl::Status status = SaveRunState(options_.output_folder, settings_, state);
         !status.ok()) {
       return status;
     }
@@ -431,19 +480,16 @@ absl::StatusOr<ClassificationMetrics> Trainer::ScoreHeldOut() {
 }
 
 absl::Status Trainer::WriteModel() {
-  std::ofstream config(InFolder("config.json"), std::ios::trunc);
-  config << ClassifierConfigJson(options_, tokenizer_->vocab_size(), labels_);
-  config.close();
-  if (!config) {
-    return absl::UnavailableError(absl::StrCat("cannot write ", InFolder("config.json")));
-  }
+  const absl::Status status = WriteTextFile(
+      InFolder("config.json"), ClassifierConfigJson(options_, tokenizer_->vocab_size(), labels_));
+  if (!status.ok()) return status;
   return WriteSafetensors(InFolder("model.safetensors"),
                           SaveWeights(model_->Table(), TensorType::kBFloat16), {{"format", "pt"}});
 }
 
-absl::Status Trainer::AppendLog(const EpochReport& report) {
-  // Written anew each time, so that a resumed run's log has each epoch once.
-  std::ofstream log(InFolder("training.jsonl"), std::ios::trunc);
+absl::Status Trainer::WriteLog() {
+  // Anew each time, so that a resumed run's log has each epoch once.
+  std::string log;
   for (const EpochReport& epoch : report_.epochs) {
     nlohmann::ordered_json line;
     line["epoch"] = epoch.epoch;
@@ -453,14 +499,9 @@ absl::Status Trainer::AppendLog(const EpochReport& report) {
     line["held_out_log_loss"] = epoch.held_out_log_loss;
     line["seconds"] = epoch.seconds;
     line["is_best"] = epoch.is_best;
-    log << line.dump() << "\n";
+    log += line.dump() + "\n";
   }
-  log.close();
-  if (!log) {
-    return absl::UnavailableError(absl::StrCat("cannot write the log after epoch ", report.epoch,
-                                               " in ", options_.output_folder));
-  }
-  return absl::OkStatus();
+  return WriteTextFile(InFolder("training.jsonl"), log);
 }
 
 }  // namespace
@@ -472,7 +513,14 @@ absl::StatusOr<TrainReport> TrainClassifier(
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
   // ATen reports by exceptions; none may pass this line.
   try {
-    return Trainer(options, progress, epoch_done, cancelled).Run();
+    TrainOptions resolved = options;
+    if (!options.tokenizer_path.empty()) {
+      auto file = FindTokenizerFile(options.tokenizer_path);
+      if (!file.ok()) return file.status();
+      resolved.tokenizer_path = *std::move(file);
+    }
+    if (options.compute_threads > 0) SetComputeThreads(options.compute_threads);
+    return Trainer(resolved, progress, epoch_done, cancelled).Run();
   } catch (const std::exception& error) {
     return absl::InternalError(absl::StrCat("training failed: ", error.what()));
   }

@@ -43,7 +43,7 @@ struct TrainRecipe {
   double sentence_share = 0.3;  // sentences of a document that an epoch sees
   double token_dropout = 0.1;   // tokens removed from a sentence
   double embedding_std = 0.1;
-  int32_t patience = 0;  // epochs without a better held-out score before stopping; 0 = never
+  int32_t patience = 0;  // epochs without a better score before stopping; 0 = never
   uint64_t seed = 1;
 };
 
@@ -52,19 +52,23 @@ struct TrainOptions {
   std::string
       held_out_path;  // scored each epoch, never trained on; empty: `held_out_share` is taken
   double held_out_share = 0.1;
-  std::string output_folder;  // the model folder; made if absent
-  // A tokenizer.json, vocab.txt or SentencePiece .model; empty: a SentencePiece unigram model is
-  // trained on the documents.
+  std::string output_folder;  // the model folder; made if absent, else it must be empty
+  // A tokenizer.json, vocab.txt or SentencePiece .model, or a folder with one; empty: a
+  // SentencePiece unigram model is trained on the documents.
   std::string tokenizer_path;
   // Go on from the folder's last finished epoch, to the same result as without the break. Without
   // it a folder that holds an unfinished run is refused.
   bool resume = false;
+  int32_t compute_threads = 0;  // 0 = as many as this process uses anyway
   TrainArchitecture architecture;
   TrainRecipe recipe;
 };
 
 struct TrainProgress {
-  std::string stage;              // "reading", "tokenizer", "training", "scoring"
+  std::string stage;  // "reading", "tokenizer", "training", "scoring"
+  // What the caller should know before it waits for the run (few documents, a small vocabulary),
+  // each told once; else empty.
+  std::string warning;
   int32_t epoch = 0, epochs = 0;  // from 1
   int64_t step = 0, steps = 0;    // over the whole run
   double loss = 0;                // running mean of this epoch
@@ -77,7 +81,7 @@ struct EpochReport {
   double train_loss = 0;
   double held_out_accuracy = 0, held_out_macro_f1 = 0, held_out_log_loss = 0;
   double seconds = 0;
-  bool is_best = false;
+  bool is_best = false;  // a higher accuracy than before, or the same with a lower log loss
 };
 
 struct TrainReport {
@@ -94,8 +98,9 @@ struct TrainReport {
 // (config.json, spiece.model, model.safetensors in bfloat16), beside training.jsonl (one line an
 // epoch). Callbacks run on the calling thread and may be null; `cancelled` is asked each step.
 // INVALID_ARGUMENT: a line without a label, fewer than two labels, an option out of range (named).
-// FAILED_PRECONDITION: the folder holds a finished model, or a run and resume is off, or a run that
-// was begun with other options or data.
+// FAILED_PRECONDITION: the folder holds a finished model or files of another kind, or a run and
+// resume is off, or a run that was begun with other options or data (says which). A run that fails
+// before its first epoch is done leaves nothing behind.
 absl::StatusOr<TrainReport> TrainClassifier(
     const TrainOptions& options, const std::function<void(const TrainProgress&)>& progress,
     const std::function<void(const EpochReport&)>& epoch_done,

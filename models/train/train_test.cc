@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -13,11 +14,14 @@
 #include "models/document/document_reader.h"
 #include "models/document/json_lines.h"
 #include "models/engine/engine.h"
+#include "models/train/training_set.h"
 
 namespace strata::models {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 constexpr const char* kGarden[] = {"rose", "soil",    "spade", "tulip",
@@ -58,6 +62,8 @@ class TrainTest : public ::testing::Test {
     options_.recipe.batch_documents = 8;
     options_.recipe.sentence_share = 0.7;
     options_.recipe.learning_rate = 1e-2;
+    options_.compute_threads =
+        1;  // so little work is slower with more, most of all on a busy machine
   }
   void TearDown() override { fs::remove_all(folder_); }
 
@@ -162,8 +168,12 @@ TEST_F(TrainTest, AResumedRunEndsWithTheSameWeights) {
   TrainOptions other = second;
   other.resume = true;
   other.recipe.seed = 99;
-  EXPECT_EQ(TrainClassifier(other, nullptr, nullptr, nullptr).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  other.train_path = options_.held_out_path;
+  const absl::Status refused = TrainClassifier(other, nullptr, nullptr, nullptr).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()),
+              AllOf(HasSubstr("seed was 1, is 99"), HasSubstr("train_path has another content"),
+                    Not(HasSubstr("epochs"))));
 
   second.resume = true;
   auto report = TrainClassifier(second, nullptr, nullptr, nullptr);
@@ -183,12 +193,125 @@ TEST_F(TrainTest, StopsEarlyWhenNothingImproves) {
   EXPECT_EQ(static_cast<int32_t>(report->epochs.size()), report->best_epoch + 2);
 }
 
+TEST_F(TrainTest, AFolderWithOtherFilesIsRefusedAndLeftAlone) {
+  options_.output_folder = folder_.string();  // where the training documents are
+  const std::string documents = Bytes(folder_ / "train.jsonl");
+  absl::Status status = TrainClassifier(options_, nullptr, nullptr, nullptr).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is not empty (dev.jsonl, train.jsonl)"));
+  EXPECT_EQ(Bytes(folder_ / "train.jsonl"), documents);
+
+  options_.output_folder = (folder_ / "mine").string();
+  fs::create_directories(options_.output_folder);
+  std::ofstream(folder_ / "mine" / "config.json") << "mine";
+  options_.resume = true;
+  status = TrainClassifier(options_, nullptr, nullptr, nullptr).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_EQ(Bytes(folder_ / "mine" / "config.json"), "mine");
+
+  options_.output_folder = (folder_ / "train.jsonl").string();
+  status = TrainClassifier(options_, nullptr, nullptr, nullptr).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is a file"));
+}
+
+// A run that was cut off before its first epoch, even while the tokenizer was made, goes on.
+TEST_F(TrainTest, ARunThatHasOnlyBegunGoesOn) {
+  options_.recipe.epochs = 1;
+  bool cancelled = false;
+  const auto status = TrainClassifier(
+                          options_, [&](const TrainProgress&) { cancelled = true; }, nullptr,
+                          [&] { return cancelled; })
+                          .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  std::ofstream(fs::path(options_.output_folder) / "spiece.model") << "half";
+  options_.resume = true;
+  const auto report = TrainClassifier(options_, nullptr, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->epochs.size(), 1);
+}
+
+TEST_F(TrainTest, AmongEqualAccuraciesTheLowerLogLossIsBetter) {
+  // The same text under both labels: the accuracy is one half whatever the model says.
+  std::ofstream dev(folder_ / "dev.jsonl");
+  for (const char* label : {"garden", "harbour"}) {
+    dev << R"({"text":"The rose is near the old anchor.","label":")" << label << "\"}\n";
+  }
+  dev.close();
+  options_.recipe.epochs = 30;
+  options_.recipe.patience = 3;
+  const auto report = TrainClassifier(options_, nullptr, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  double lowest = 1e300;
+  for (const EpochReport& epoch : report->epochs) {
+    EXPECT_EQ(epoch.held_out_accuracy, 0.5);
+    EXPECT_EQ(epoch.is_best, epoch.held_out_log_loss < lowest) << epoch.epoch;
+    lowest = std::min(lowest, epoch.held_out_log_loss);
+  }
+  EXPECT_TRUE(report->stopped_early);
+  EXPECT_EQ(static_cast<int32_t>(report->epochs.size()), report->best_epoch + 3);
+}
+
+TEST_F(TrainTest, FewDocumentsAreTold) {
+  WriteDocuments(folder_ / "train.jsonl", 12, 1);
+  options_.held_out_path.clear();
+  options_.architecture.vocab_size = 5000;
+  std::string warnings;
+  const auto report = TrainClassifier(
+      options_, [&](const TrainProgress& progress) { warnings += progress.warning + "\n"; },
+      nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->num_held_out_documents, 1);
+  EXPECT_THAT(warnings, AllOf(HasSubstr("not 5000"), HasSubstr("only 8 steps with 11 documents"),
+                              HasSubstr("only 1 held-out document")));
+  options_.compute_threads = 5000;
+  EXPECT_THAT(std::string(TrainClassifier(options_, nullptr, nullptr, nullptr).status().message()),
+              HasSubstr("compute_threads"));
+}
+
+TEST(HoldOutTest, EveryLabelGivesItsShareAndKeepsOne) {
+  const auto hold_out = [](double share, const std::vector<int>& counts) {
+    std::vector<LabelledTree> documents;
+    for (size_t label = 0; label < counts.size(); ++label) {
+      for (int i = 0; i < counts[label]; ++i) {
+        auto tree = ReadDocument("Text.", DocumentFormat::kPlainText);
+        documents.push_back({*std::move(tree), std::string(1, static_cast<char>('a' + label))});
+      }
+    }
+    std::mt19937_64 random(1);
+    auto held_out = HoldOut(share, random, documents);
+    std::string labels;
+    if (!held_out.ok()) return std::string("refused");
+    for (const LabelledTree& document : *held_out) labels += document.label;
+    EXPECT_EQ(LabelsOf(documents).size(), counts.size());
+    return labels;
+  };
+  EXPECT_EQ(hold_out(0.1, {20, 10}), "aab");
+  EXPECT_EQ(hold_out(0.5, {2, 2}), "ab");
+  EXPECT_EQ(hold_out(0.1, {1, 1, 2}), "c");
+  EXPECT_EQ(hold_out(0.99, {3, 1}), "aa");
+  EXPECT_EQ(hold_out(0.1, {1, 1}), "refused");
+  EXPECT_EQ(hold_out(0.2, {4, 3, 3}).size(), 2);
+}
+
 TEST_F(TrainTest, RefusalsSayWhere) {
   std::ofstream(folder_ / "bad.jsonl")
       << "{\"text\":\"One.\",\"label\":\"a\"}\n{\"text\":\"Two.\"}\n";
   options_.train_path = (folder_ / "bad.jsonl").string();
   auto status = TrainClassifier(options_, nullptr, nullptr, nullptr).status();
-  EXPECT_THAT(std::string(status.message()), HasSubstr("bad.jsonl:2"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("bad.jsonl, line 2: no label"));
+  EXPECT_FALSE(fs::exists(options_.output_folder)) << "a run that failed left its folder";
+  std::ofstream(folder_ / "bad.jsonl")
+      << "{\"text\":\"One.\",\"label\":7}\n{\"text\":\"  \",\"label\":8}\n";
+  status = TrainClassifier(options_, nullptr, nullptr, nullptr).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("bad.jsonl, line 2: the document holds no"));
+  options_.tokenizer_path = (folder_ / "nosuch").string();
+  status = TrainClassifier(options_, nullptr, nullptr, nullptr).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << status;
+  options_.tokenizer_path = (folder_ / "train.jsonl").string();  // is none
+  options_.train_path = (folder_ / "train.jsonl").string();
+  EXPECT_FALSE(TrainClassifier(options_, nullptr, nullptr, nullptr).ok());
+  EXPECT_FALSE(fs::exists(options_.output_folder)) << "a run that failed left its folder";
+  options_.tokenizer_path.clear();
   options_.train_path = (folder_ / "absent.jsonl").string();
   EXPECT_EQ(TrainClassifier(options_, nullptr, nullptr, nullptr).status().code(),
             absl::StatusCode::kNotFound);

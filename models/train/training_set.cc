@@ -1,7 +1,9 @@
 #include "models/train/training_set.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -9,6 +11,12 @@
 
 namespace strata::models {
 namespace {
+
+bool HoldsText(const DocumentTree& tree) {
+  return std::any_of(tree.nodes().begin(), tree.nodes().end(), [](const Node& node) {
+    return node.kind == NodeKind::kSentence || node.kind == NodeKind::kHeading;
+  });
+}
 
 // In [0, 1), the same on every platform (std distributions are not).
 double Uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1.0p-53; }
@@ -24,18 +32,66 @@ absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& p
     auto more = (*reader)->Next(line);
     if (!more.ok()) return more.status();
     if (!*more) break;
+    const std::string place = absl::StrCat(path, ", line ", line.line_number, ": ");
     if (line.label.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          path, ":", line.line_number, ": no label; each line needs a string field \"label\""));
+      return absl::InvalidArgumentError(
+          absl::StrCat(place, "no label; each line needs a field \"label\", a string or a number"));
     }
     auto tree = ReadDocument(line.json, DocumentFormat::kJson);
     if (!tree.ok()) {
-      return absl::Status(tree.status().code(),
-                          absl::StrCat(path, ":", line.line_number, ": ", tree.status().message()));
+      return absl::Status(tree.status().code(), absl::StrCat(place, tree.status().message()));
+    }
+    if (!HoldsText(*tree)) {
+      return absl::InvalidArgumentError(absl::StrCat(place, "the document holds no text"));
     }
     documents.push_back({*std::move(tree), line.label});
   }
   return documents;
+}
+
+absl::StatusOr<std::vector<LabelledTree>> HoldOut(double share, std::mt19937_64& random,
+                                                  std::vector<LabelledTree>& documents) {
+  std::map<std::string, std::vector<size_t>> by_label;
+  for (size_t i = 0; i < documents.size(); ++i) by_label[documents[i].label].push_back(i);
+  const auto total =
+      std::max<size_t>(1, static_cast<size_t>(share * static_cast<double>(documents.size())));
+  // Each label's whole part, then one more for those with the largest rest.
+  struct Quota {
+    std::vector<size_t> documents;  // in random order
+    size_t count;
+    double rest;
+  };
+  std::vector<Quota> quotas;
+  size_t taken = 0;
+  for (auto& [label, places] : by_label) {
+    Shuffle(places, random);
+    const double wanted = share * static_cast<double>(places.size());
+    const auto whole = std::min(static_cast<size_t>(wanted), places.size() - 1);
+    taken += whole;
+    quotas.push_back({std::move(places), whole, wanted - static_cast<double>(whole)});
+  }
+  std::stable_sort(quotas.begin(), quotas.end(),
+                   [](const Quota& a, const Quota& b) { return a.rest > b.rest; });
+  for (Quota& quota : quotas) {
+    if (taken >= total) break;
+    if (quota.count + 1 >= quota.documents.size()) continue;
+    ++quota.count;
+    ++taken;
+  }
+  if (taken == 0) {
+    return absl::FailedPreconditionError(
+        "every label has one document only, so none can be held out; give held-out documents");
+  }
+  std::vector<bool> is_held_out(documents.size());
+  for (const Quota& quota : quotas) {
+    for (size_t i = 0; i < quota.count; ++i) is_held_out[quota.documents[i]] = true;
+  }
+  std::vector<LabelledTree> train, held_out;
+  for (size_t i = 0; i < documents.size(); ++i) {
+    (is_held_out[i] ? held_out : train).push_back(std::move(documents[i]));
+  }
+  documents = std::move(train);
+  return held_out;
 }
 
 std::vector<std::string> LabelsOf(const std::vector<LabelledTree>& documents) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,18 +15,31 @@
 
 namespace strata::models {
 
+// Fisher and Yates; std::shuffle differs between platforms.
+template <typename T>
+void Shuffle(std::vector<T>& values, std::mt19937_64& random) {
+  for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random() % i]);
+}
+
 struct LabelledTree {
   DocumentTree tree;
   std::string label;
 };
 
-// All labelled documents of a JSON Lines file. INVALID_ARGUMENT names file and line.
+// All labelled documents of a JSON Lines file. INVALID_ARGUMENT names file and line: no label, no
+// text, no JSON.
 absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& path);
 
 struct TrainingDocument {
   std::vector<HdtSection> sections;  // token ids only
   int32_t label = 0;                 // class index
 };
+
+// Takes about `share` of `documents` out of them: of every label its share, at least one document
+// in all, and never a label's last one. The same for the same random state. FAILED_PRECONDITION:
+// every label has one document only.
+absl::StatusOr<std::vector<LabelledTree>> HoldOut(double share, std::mt19937_64& random,
+                                                  std::vector<LabelledTree>& documents);
 
 // Sorted, without repetition.
 std::vector<std::string> LabelsOf(const std::vector<LabelledTree>& documents);

@@ -1,17 +1,35 @@
 #include "strata/client.h"
 
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace strata {
+namespace {
+
+// An error of one document names it.
+template <typename T>
+absl::StatusOr<T> Named(const DocumentInput& document, absl::StatusOr<T> result) {
+  if (result.ok() || document.id().empty()) return result;
+  const absl::Status& error = result.status();
+  if (std::string(error.message()).find(document.id()) != std::string::npos) return result;
+  absl::Status named(error.code(), absl::StrCat(document.id(), ": ", error.message()));
+  error.ForEachPayload(
+      [&](auto url, const absl::Cord& payload) { named.SetPayload(url, payload); });
+  return named;
+}
+
+}  // namespace
 
 absl::StatusOr<ClassifyResult> Client::Classify(const DocumentInput& document,
                                                 const ClassifyOptions& options) const {
-  return connection_->Classify(document, options);
+  return Named(document, connection_->Classify(document, options));
 }
 
 absl::StatusOr<EmbedResult> Client::Embed(const DocumentInput& document,
                                           const EmbedOptions& options) const {
-  return connection_->Embed(document, options);
+  return Named(document, connection_->Embed(document, options));
 }
 
 absl::StatusOr<TokenizeResult> Client::Tokenize(const std::string& text,
@@ -21,7 +39,7 @@ absl::StatusOr<TokenizeResult> Client::Tokenize(const std::string& text,
 
 absl::StatusOr<DocumentStructure> Client::Inspect(const DocumentInput& document,
                                                   const InspectOptions& options) const {
-  return connection_->Inspect(document, options);
+  return Named(document, connection_->Inspect(document, options));
 }
 
 absl::StatusOr<std::vector<ModelDescription>> Client::ListModels() const {

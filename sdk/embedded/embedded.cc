@@ -1,5 +1,8 @@
 #include "strata/embedded.h"
 
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "sdk/embedded/convert.h"
 #include "sdk/embedded/engine_connection.h"
 #include "services/runtime/runtime.h"
@@ -9,6 +12,13 @@ namespace strata {
 absl::StatusOr<Client> MakeEmbeddedClient(const EmbeddedOptions& options) {
   if (options.models.empty()) {
     return absl::InvalidArgumentError("EmbeddedOptions::models is empty; name at least one model");
+  }
+  for (const auto& [name, threads] : {std::pair("compute_threads", options.compute_threads),
+                                      std::pair("prepare_threads", options.prepare_threads)}) {
+    if (threads < 0 || threads > kMaxThreads) {
+      return absl::InvalidArgumentError(absl::StrCat("EmbeddedOptions::", name, " is ", threads,
+                                                     "; give 0 (all cores) to ", kMaxThreads));
+    }
   }
   runtime::RuntimeOptions runtime_options;
   runtime_options.models = options.models;

@@ -37,8 +37,8 @@ class Evaluation {
     const auto truth = index_of_label_.find(line.label);
     if (truth == index_of_label_.end()) {
       source_error_ = absl::InvalidArgumentError(
-          line.label.empty() ? absl::StrCat(path_, " line ", line.line, ": has no \"label\"")
-                             : absl::StrCat(path_, " line ", line.line, ": label '", line.label,
+          line.label.empty() ? absl::StrCat(path_, ", line ", line.line, ": has no \"label\"")
+                             : absl::StrCat(path_, ", line ", line.line, ": label '", line.label,
                                             "' is not one of the model's ", labels_.size()));
       return std::nullopt;
     }
@@ -52,8 +52,8 @@ class Evaluation {
       if (error_.ok()) {
         error_ = result.ok() ? absl::InternalError("an answer holds no label")
                              : absl::Status(result.status().code(),
-                                            absl::StrCat(path_, " line ", id.substr(0, space), ": ",
-                                                         result.status().message()));
+                                            absl::StrCat(path_, ", line ", id.substr(0, space),
+                                                         ": ", result.status().message()));
       }
       return;
     }

@@ -16,6 +16,7 @@ models::TrainOptions ToModels(const TrainOptions& options) {
   converted.output_folder = options.output_folder;
   converted.tokenizer_path = options.tokenizer_path;
   converted.resume = options.resume;
+  converted.compute_threads = options.compute_threads;
   const TrainArchitecture& a = options.architecture;
   converted.architecture = {a.vocab_size, a.d_model,          a.d_kv, a.d_ff, a.num_layers,
                             a.num_heads,  a.feed_forward_proj};
@@ -60,8 +61,8 @@ absl::StatusOr<TrainReport> TrainClassifier(
   std::function<void(const models::TrainProgress&)> on_progress;
   if (progress) {
     on_progress = [&](const models::TrainProgress& p) {
-      progress({p.stage, p.epoch, p.epochs, p.step, p.steps, p.loss, p.documents_per_second,
-                p.seconds_left});
+      progress({p.stage, p.warning, p.epoch, p.epochs, p.step, p.steps, p.loss,
+                p.documents_per_second, p.seconds_left});
     };
   }
   std::function<void(const models::EpochReport&)> on_epoch;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sdk/remote/grpc_connection.h"
+#include "sdk/remote/transport_error.h"
 #include "strata/client.h"
 
 namespace strata {
@@ -39,9 +40,7 @@ absl::Status CheckMetadata(const ClientOptions& options) {
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& endpoint,
                                                            const ClientOptions& options) {
-  if (endpoint.empty()) {
-    return absl::InvalidArgumentError("the endpoint is empty; give HOST:PORT");
-  }
+  if (absl::Status status = CheckEndpoint(endpoint); !status.ok()) return status;
   if (absl::Status status = CheckMetadata(options); !status.ok()) return status;
 
   grpc::ChannelArguments arguments;
@@ -82,7 +81,7 @@ absl::StatusOr<Client> Client::Connect(const std::string& endpoint, const Client
   auto channel = internal::MakeChannel(endpoint, options);
   if (!channel.ok()) return channel.status();
   return Client(internal::MakeGrpcConnection(*std::move(channel), options,
-                                             std::make_shared<internal::Clock>()));
+                                             std::make_shared<internal::Clock>(), endpoint));
 }
 
 }  // namespace strata

@@ -55,7 +55,7 @@ class GrpcConnection final : public Connection {
     settings_.Apply(deadline, context);
     Response response;
     const grpc::Status status = (settings_.stub.get()->*method)(&context, request, &response);
-    if (!status.ok()) return FromGrpc(status);
+    if (!status.ok()) return settings_.ToStatus(status);
     return response;
   }
 
@@ -122,7 +122,7 @@ absl::Status GrpcConnection::StreamOnce(
   stream.HalfClose();
   const grpc::Status end = stream.Wait();
   if (complete) return absl::OkStatus();
-  if (!end.ok()) return FromGrpc(end);
+  if (!end.ok()) return settings_.ToStatus(end);
   return absl::UnavailableError("the stream ended before the document was answered");
 }
 
@@ -231,10 +231,12 @@ absl::StatusOr<std::vector<ModelDescription>> GrpcConnection::ListModels() {
 
 std::shared_ptr<Connection> MakeGrpcConnection(std::shared_ptr<grpc::Channel> channel,
                                                const ClientOptions& options,
-                                               std::shared_ptr<Clock> clock) {
+                                               std::shared_ptr<Clock> clock,
+                                               const std::string& endpoint) {
   CallSettings settings;
   settings.stub = v1::StrataService::NewStub(std::move(channel));
   settings.options = options;
+  settings.endpoint = endpoint;
   // The service takes messages of 16 MiB at least; smaller than 1 KiB would be all overhead.
   settings.options.chunk_bytes =
       std::clamp(options.chunk_bytes, std::int64_t{1024}, std::int64_t{4} << 20);

@@ -20,7 +20,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& en
 // `clock` paces the retries.
 std::shared_ptr<Connection> MakeGrpcConnection(std::shared_ptr<grpc::Channel> channel,
                                                const ClientOptions& options,
-                                               std::shared_ptr<Clock> clock);
+                                               std::shared_ptr<Clock> clock,
+                                               const std::string& endpoint);
 
 }  // namespace strata::internal
 

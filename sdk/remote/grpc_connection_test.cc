@@ -1,6 +1,7 @@
 // The remote connection against a service written here, over loopback.
 #include "sdk/remote/grpc_connection.h"
 
+#include <gmock/gmock.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
@@ -20,6 +21,8 @@
 
 namespace strata {
 namespace {
+
+using ::testing::HasSubstr;
 
 google::rpc::Status QueueFull() {
   google::rpc::Status status;
@@ -407,6 +410,48 @@ TEST_F(GrpcConnectionTest, DestructionCancelsARunningStream) {
     while (service_.chunks < 5) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   EXPECT_GE(ids.size(), 5);
+}
+
+TEST(ConnectTest, EndpointsThatCannotBeAreRefused) {
+  const auto error = [](const std::string& endpoint) {
+    const auto client = Client::Connect(endpoint);
+    EXPECT_EQ(client.ok(), !absl::IsInvalidArgument(client.status()));
+    return std::string(client.status().message());
+  };
+  EXPECT_THAT(error("localhost"), HasSubstr("has no port; give HOST:PORT"));
+  EXPECT_THAT(error("http://localhost:50051"), HasSubstr("without http://"));
+  EXPECT_THAT(error("https://localhost"), HasSubstr("without https://"));
+  EXPECT_THAT(error(":50051"), HasSubstr("has no host"));
+  EXPECT_THAT(error("localhost:0"), HasSubstr("no port from 1 to 65535"));
+  EXPECT_THAT(error("localhost:99999"), HasSubstr("no port from 1 to 65535"));
+  EXPECT_THAT(error("localhost:grpc"), HasSubstr("no port from 1 to 65535"));
+  EXPECT_THAT(error("::1:50051"), HasSubstr("brackets"));
+  EXPECT_THAT(error("[::1]"), HasSubstr("has no port"));
+  for (const char* good : {"localhost:50051", "10.0.0.1:1", "[::1]:50051", "dns:///host:50051",
+                           "unix:/tmp/strata.sock"}) {
+    EXPECT_EQ(error(good), "") << good;
+  }
+}
+
+TEST(ConnectTest, AServiceThatIsNotThereIsNamed) {
+  ClientOptions options;
+  options.retry.max_attempts = 2;
+  options.retry.initial_backoff = absl::Milliseconds(1);
+  const auto client = Client::Connect("127.0.0.1:1", options);
+  ASSERT_TRUE(client.ok());
+  const auto result = client->Classify(DocumentInput::FromBytes("x").set_id("x.txt"));
+  EXPECT_TRUE(absl::IsUnavailable(result.status()));
+  EXPECT_EQ(std::string(result.status().message()),
+            "x.txt: nothing answers at 127.0.0.1:1; is `strata serve` running there? (after 2 "
+            "attempts; no attempt left)");
+  ClassifyOptions hurried;
+  hurried.timeout = absl::Nanoseconds(1);
+  // A connection of its own: one that has failed is known to be no use without any wait.
+  const auto fresh = Client::Connect("127.0.0.1:1", options);
+  ASSERT_TRUE(fresh.ok());
+  EXPECT_THAT(
+      std::string(fresh->Classify(DocumentInput::FromBytes("x"), hurried).status().message()),
+      HasSubstr("127.0.0.1:1 did not answer in time"));
 }
 
 TEST(ConnectTest, WrongOptionsAreNamed) {

@@ -17,7 +17,8 @@ class StreamTransport::Session {
   using Stream = BidiStream<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>;
 
   Session(const CallSettings& settings, const ManyDriver::Answer& answer)
-      : answer_(answer),
+      : settings_(settings),
+        answer_(answer),
         stream_([this](v1::ClassifyStreamResponse& response) { OnResponse(response); },
                 [this](const grpc::Status& status) { OnEnd(status); }) {
     settings.Apply(absl::InfiniteFuture(), stream_.context());
@@ -96,13 +97,14 @@ class StreamTransport::Session {
       left.swap(waiting_);
       restarted = restarted_;
     }
-    absl::Status error = FromGrpc(status);
+    absl::Status error = settings_.ToStatus(status);
     if (error.ok() || restarted) {
       error = absl::UnavailableError("the stream ended before the document was answered");
     }
     for (const auto& [id, ticket] : left) answer_(ticket, error);
   }
 
+  const CallSettings& settings_;
   const ManyDriver::Answer& answer_;
   std::mutex mutex_;
   std::map<std::string, std::uint64_t> waiting_;  // by wire id

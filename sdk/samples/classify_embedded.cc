@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   options.models = {{"model", argv[1]}};
   const absl::StatusOr<strata::Client> client = strata::MakeEmbeddedClient(options);
   if (!client.ok()) {
-    std::fprintf(stderr, "%s\n", client.status().ToString().c_str());
+    std::fprintf(stderr, "%s\n", std::string(client.status().message()).c_str());
     return 1;
   }
 
@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
       strata::DocumentInput::FromBytes(std::move(text), strata::DocumentFormat::kPlainText),
       classify);
   if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
+    std::fprintf(stderr, "%s\n", std::string(result.status().message()).c_str());
     return 1;
   }
   if (!result->labels.empty()) {

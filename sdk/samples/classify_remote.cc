@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
   }
   const absl::StatusOr<strata::Client> client = strata::Client::Connect(argv[1]);
   if (!client.ok()) {
-    std::fprintf(stderr, "%s\n", client.status().ToString().c_str());
+    std::fprintf(stderr, "%s\n", std::string(client.status().message()).c_str());
     return 1;
   }
 
@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
       [&](const std::string& id, absl::StatusOr<strata::ClassifyResult> result) {
         if (!result.ok()) {
           ++num_failed;
-          std::printf("%s: %s\n", id.c_str(), result.status().ToString().c_str());
+          std::printf("%s: %s\n", id.c_str(), std::string(result.status().message()).c_str());
           return;
         }
         for (const strata::LabelScore& label : result->labels) {

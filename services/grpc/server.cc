@@ -17,6 +17,7 @@
 #include "grpcpp/resource_quota.h"
 #include "services/grpc/call_guard.h"
 #include "services/grpc/kserve_service.h"
+#include "services/grpc/listen_error.h"
 #include "services/grpc/task_reactors.h"
 #include "services/telemetry/json_log.h"
 #include "strata/v1/strata_service.grpc.pb.h"
@@ -149,10 +150,14 @@ class ServerImpl final : public Server {
     builder.AddListeningPort(options.listen_address, *credentials, &port);
     builder.RegisterService(&service_);
     builder.RegisterService(kserve_service_.get());
-    server_ = builder.BuildAndStart();
+    {
+      const SilentGrpcLog silent;
+      server_ = builder.BuildAndStart();
+    }
     if (server_ == nullptr || port == 0) {
-      return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen_address,
-                                                 "': is the port in use, the address ours?"));
+      const std::string why = WhyNotListening(options.listen_address);
+      return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen_address, ": ",
+                                                 why.empty() ? "gRPC refuses the address" : why));
     }
     address_ = BoundAddress(options.listen_address, port);
     SetServing(true);

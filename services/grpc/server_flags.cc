@@ -4,10 +4,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
+#include <string_view>
 #include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -17,6 +20,74 @@ namespace strata::service {
 namespace {
 
 constexpr int kExitUsage = 2;
+constexpr int kMaxThreads = 1024;
+constexpr size_t kColumns = 80;  // of the help
+
+// CLI11's own checks answer a slip with the limits of a double.
+CLI::Validator WholeNumber(int64_t lowest, int64_t highest = std::numeric_limits<int64_t>::max()) {
+  const auto check = [=](std::string& text) -> std::string {
+    int64_t value = 0;
+    if (absl::SimpleAtoi(text, &value) && value >= lowest && value <= highest) return "";
+    const std::string range = highest == std::numeric_limits<int64_t>::max()
+                                  ? absl::StrCat("of ", lowest, " or more")
+                                  : absl::StrCat("from ", lowest, " to ", highest);
+    return absl::StrCat("'", text, "' is not a whole number ", range);
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator Seconds() {
+  const auto check = [](std::string& text) -> std::string {
+    double value = 0;
+    if (absl::SimpleAtod(text, &value) && value >= 0) return "";
+    return absl::StrCat("'", text, "' is not a number of seconds, 0 or more");
+  };
+  return CLI::Validator(check, "");
+}
+
+// A gRPC address that names a port: HOST:PORT, [IPv6]:PORT or unix:PATH.
+CLI::Validator ListenAddress(bool may_be_empty) {
+  const auto check = [=](std::string& text) -> std::string {
+    if (text.rfind("unix:", 0) == 0 || (text.empty() && may_be_empty)) return "";
+    const size_t colon = text.rfind(':');
+    const std::string host = text.substr(0, std::min(colon, text.size()));
+    if (colon == std::string::npos) {
+      return absl::StrCat("'", text, "' has no port; give HOST:PORT, as 127.0.0.1:50051");
+    }
+    if (host.empty()) {
+      return absl::StrCat("'", text, "' has no host; 0.0.0.0", text, " listens on all addresses");
+    }
+    if (host.find(':') != std::string::npos && (host.front() != '[' || host.back() != ']')) {
+      return absl::StrCat("'", text, "': an IPv6 address stands in brackets, as [::1]:50051");
+    }
+    int port = 0;
+    if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 0 || port > 65535) {
+      return absl::StrCat("'", text.substr(colon + 1), "' is no port; ports go from 0 to 65535");
+    }
+    return "";
+  };
+  return CLI::Validator(check, "");
+}
+
+// Breaks descriptions between words, so that they stay right of the flags' names.
+void WrapDescriptions(CLI::App& app) {
+  const size_t columns = kColumns - app.get_formatter()->get_column_width();
+  for (CLI::Option* option : app.get_options()) {
+    std::string wrapped;
+    size_t line = 0;  // where the last line begins
+    for (const auto& part : absl::StrSplit(option->get_description(), ' ')) {
+      const std::string word(part);
+      if (wrapped.size() > line && wrapped.size() - line + 1 + word.size() > columns) {
+        wrapped += '\n';
+        line = wrapped.size();
+      } else if (!wrapped.empty()) {
+        wrapped += ' ';
+      }
+      wrapped += word;
+    }
+    option->description(wrapped);
+  }
+}
 
 // Values as they are written; the rest goes straight into the options.
 struct RawFlags {
@@ -35,6 +106,7 @@ void AddModelFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
   app.add_option("--model", raw.models,
                  "NAME=FOLDER, or FOLDER (its last part is the name); may be given many times, the "
                  "first is the default model")
+      ->allow_extra_args(false)
       ->type_name("MODEL");
   app.add_option("--repository", flags.runtime.repository,
                  "folder of MODEL/VERSION/ folders with checksums, beside or in place of --model; "
@@ -42,21 +114,22 @@ void AddModelFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
       ->type_name("FOLDER");
   app.add_option("--max-model-bytes", flags.runtime.max_model_bytes,
                  "weights of all models together; 0 = what the machine has")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->capture_default_str()
       ->type_name("N");
   app.add_option("--warm-up", raw.warm_up_s,
                  "seconds at most that a model warms up before it serves; 0 = no warm-up")
-      ->check(CLI::NonNegativeNumber)
+      ->check(Seconds())
       ->capture_default_str()
       ->type_name("S");
   app.add_option("--listen", flags.server.listen_address,
                  "address to listen on; port 0 chooses a free one")
+      ->check(ListenAddress(false))
       ->capture_default_str()
       ->type_name("HOST:PORT");
   const auto threads = [&app](const char* name, int& value, const char* help) {
     app.add_option(name, value, help)
-        ->check(CLI::NonNegativeNumber)
+        ->check(WholeNumber(0, kMaxThreads))
         ->capture_default_str()
         ->type_name("N");
   };
@@ -70,7 +143,7 @@ void AddLimitFlags(CLI::App& app, ServerFlags& flags) {
   runtime::Limits& limits = flags.runtime.limits;
   const auto count = [&app](const char* name, auto& value, const char* help) {
     app.add_option(name, value, help)
-        ->check(CLI::PositiveNumber)
+        ->check(WholeNumber(1))
         ->capture_default_str()
         ->type_name("N")
         ->group("Limits");
@@ -122,7 +195,7 @@ void AddSecurityFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
 void AddOperationFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
   const auto seconds = [&app](const char* name, double& value, const char* help) {
     app.add_option(name, value, help)
-        ->check(CLI::NonNegativeNumber)
+        ->check(Seconds())
         ->capture_default_str()
         ->type_name("S")
         ->group("Operation");
@@ -134,6 +207,7 @@ void AddOperationFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
           "seconds after which an upload or a reader that stands still is given up");
   app.add_option("--metrics", flags.metrics_address,
                  "address to answer Prometheus at (GET /metrics); port 0 chooses a free one")
+      ->check(ListenAddress(true))
       ->type_name("HOST:PORT")
       ->group("Operation");
   app.add_option("--traces", flags.traces.endpoint,
@@ -238,7 +312,8 @@ absl::Status CheckConfiguration(const ServerFlags& flags) {
 }  // namespace
 
 std::optional<int> ParseServerFlags(int argc, const char* const* argv, ServerFlags& flags) {
-  CLI::App app("Serves document models over gRPC.", "strata-server");
+  flags.program = argv[0] == std::string_view("strata serve") ? "strata serve" : "strata-server";
+  CLI::App app("Serves document models over gRPC.", flags.program);
   app.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt key is no key
   RawFlags raw;
   AddModelFlags(app, raw, flags);
@@ -246,10 +321,11 @@ std::optional<int> ParseServerFlags(int argc, const char* const* argv, ServerFla
   AddSecurityFlags(app, raw, flags);
   AddOperationFlags(app, raw, flags);
   app.footer(
-      "Every flag can stand in the file of --config (max-batch-tokens = 8192) and in the "
-      "environment\n"
-      "(STRATA_MAX_BATCH_TOKENS=8192; several models: 'a=FOLDER;b=FOLDER'). The command line goes\n"
-      "before the environment, the environment before the file.");
+      "Every flag can stand in the file of --config (max-batch-tokens = 8192) and in\n"
+      "the environment (STRATA_MAX_BATCH_TOKENS=8192; several models:\n"
+      "'a=FOLDER;b=FOLDER'). The command line goes before the environment, the\n"
+      "environment before the file.");
+  WrapDescriptions(app);
   try {
     std::vector<std::string> arguments = WithEnvironment(app, argc, argv);
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
@@ -262,8 +338,8 @@ std::optional<int> ParseServerFlags(int argc, const char* const* argv, ServerFla
                stdout);
     return 0;
   }
-  const auto fail = [](const absl::Status& status, int code) {
-    std::fprintf(stderr, "strata-server: %s\n", std::string(status.message()).c_str());
+  const auto fail = [&](const absl::Status& status, int code) {
+    std::fprintf(stderr, "%s: %s\n", flags.program.c_str(), std::string(status.message()).c_str());
     return code;
   };
   if (absl::Status status = Resolve(raw, flags); !status.ok()) return fail(status, kExitUsage);

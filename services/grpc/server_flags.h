@@ -19,6 +19,7 @@
 namespace strata::service {
 
 struct ServerFlags {
+  std::string program;  // under which name it speaks: "strata-server" or "strata serve"
   runtime::RuntimeOptions runtime;
   ServerOptions server;
   absl::Duration drain_grace, drain_timeout;

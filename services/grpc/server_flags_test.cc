@@ -1,5 +1,6 @@
 #include "services/grpc/server_flags.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 
 namespace strata::service {
 namespace {
+
+using ::testing::HasSubstr;
 
 class ServerFlagsTest : public ::testing::Test {
  protected:
@@ -61,6 +64,38 @@ TEST_F(ServerFlagsTest, WhatIsPrintedCanBeRead) {
   EXPECT_EQ(flags_.runtime.limits.max_batch_documents, 7);
   ASSERT_EQ(flags_.runtime.models.size(), 1u);
   EXPECT_EQ(flags_.runtime.models[0].second, "/m/a");
+}
+
+TEST_F(ServerFlagsTest, AddressesThatCannotBeListenedOnAreRefused) {
+  const auto listen = [this](const char* address) {
+    ::testing::internal::CaptureStderr();
+    const auto code = Parse({"--model", "a", "--listen", address});
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(code.has_value(), !said.empty());
+    return code.value_or(0) == 2 ? said : code.has_value() ? "wrong code" : "";
+  };
+  EXPECT_EQ(listen("127.0.0.1:0"), "");
+  EXPECT_EQ(listen("[::1]:50051"), "");
+  EXPECT_EQ(listen("localhost:65535"), "");
+  EXPECT_EQ(listen("unix:/tmp/strata.sock"), "");
+  EXPECT_THAT(listen("127.0.0.1:99999"), HasSubstr("'99999' is no port"));
+  EXPECT_THAT(listen("127.0.0.1"), HasSubstr("has no port"));
+  EXPECT_THAT(listen("foo"), HasSubstr("has no port"));
+  EXPECT_THAT(listen("foo:"), HasSubstr("is no port"));
+  EXPECT_THAT(listen(":50051"), HasSubstr("has no host; 0.0.0.0:50051"));
+  EXPECT_THAT(listen("::1:50051"), HasSubstr("in brackets"));
+  EXPECT_THAT(listen("127.0.0.1:-1"), HasSubstr("is no port"));
+}
+
+TEST_F(ServerFlagsTest, SlipsAreSaidInAFewWords) {
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(Parse({"--model", "a", "--max-document-bytes", "1GB"}), 2);
+  EXPECT_EQ(Parse({"--model", "a", "--compute-threads", "100000"}), 2);
+  EXPECT_EQ(Parse({"--model", "a=b", "extra"}), 2);
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("'1GB' is not a whole number of 1 or more"));
+  EXPECT_THAT(said, HasSubstr("'100000' is not a whole number from 0 to 1024"));
+  EXPECT_THAT(said, HasSubstr("extra"));
 }
 
 TEST_F(ServerFlagsTest, WrongOnesAreRefused) {

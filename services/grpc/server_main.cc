@@ -79,7 +79,7 @@ int Main(int argc, char** argv) {
   const absl::Status status = Serve(flags, signals);
   telemetry::FlushLog();
   if (status.ok()) return 0;
-  std::fprintf(stderr, "strata-server: %s\n", std::string(status.message()).c_str());
+  std::fprintf(stderr, "%s: %s\n", flags.program.c_str(), std::string(status.message()).c_str());
   return 1;
 }
 

@@ -393,6 +393,8 @@ TEST(ServerTest, PortInUseIsAnError) {
   const auto second = Server::Start(options, &server.runtime());
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(second.status().message().find(": Address already in use"), absl::string_view::npos)
+      << second.status();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -42,10 +43,15 @@ class RuntimeImpl : public Runtime {
                                         kPreparedBatches * limits_.max_batch_tokens)) {
     const int num_cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     const int num_prepare = options.prepare_threads > 0 ? options.prepare_threads : num_cores;
-    for (int i = 0; i < num_prepare; ++i) threads_.emplace_back([this] { PrepareLoop(); });
     threads_.emplace_back([this] { ComputeLoop(); });
     threads_.emplace_back([this] { scheduler_->RunCompletions(); });
     threads_.emplace_back([this] { scheduler_->RunTimer(); });
+    threads_.emplace_back([this] { PrepareLoop(); });
+    try {
+      for (int i = 1; i < num_prepare; ++i) threads_.emplace_back([this] { PrepareLoop(); });
+    } catch (const std::system_error&) {
+      // The system has no more threads: those that run do all the work.
+    }
   }
 
   ~RuntimeImpl() override {

@@ -13,6 +13,9 @@
 
 namespace strata {
 
+// More than this is a slip, and refused.
+constexpr int kMaxThreads = 1024;
+
 struct EmbeddedOptions {
   // name → model folder. The first is the default model.
   std::vector<std::pair<std::string, std::string>> models;

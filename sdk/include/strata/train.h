@@ -49,15 +49,20 @@ struct TrainOptions {
   std::string
       held_out_path;  // scored each epoch, never trained on; empty: `held_out_share` is taken
   double held_out_share = 0.1;
-  std::string output_folder;   // the model folder; made if absent
-  std::string tokenizer_path;  // empty: a SentencePiece model is trained on the documents
-  bool resume = false;         // go on from the folder's last finished epoch
+  std::string output_folder;  // the model folder; made if absent, else it must be empty
+  // A tokenizer's file or a folder with one; empty: a SentencePiece model is trained.
+  std::string tokenizer_path;
+  bool resume = false;               // go on from the folder's last finished epoch
+  std::int32_t compute_threads = 0;  // 0 = as many as this process uses anyway
   TrainArchitecture architecture;
   TrainRecipe recipe;
 };
 
 struct TrainProgress {
-  std::string stage;                   // "reading", "tokenizer", "training", "scoring"
+  std::string stage;  // "reading", "tokenizer", "training", "scoring"
+  // What one should know before waiting for the run (few documents, a small vocabulary), each told
+  // once; else empty.
+  std::string warning;
   std::int32_t epoch = 0, epochs = 0;  // from 1
   std::int64_t step = 0, steps = 0;    // over the whole run
   double loss = 0;                     // running mean of this epoch
@@ -70,7 +75,7 @@ struct EpochReport {
   double train_loss = 0;
   double held_out_accuracy = 0, held_out_macro_f1 = 0, held_out_log_loss = 0;
   double seconds = 0;
-  bool is_best = false;
+  bool is_best = false;  // a higher accuracy than before, or the same with a lower log loss
 };
 
 struct TrainReport {
@@ -86,8 +91,9 @@ struct TrainReport {
 // The best epoch's weights stand in `output_folder` as a model folder, beside training.jsonl (one
 // line an epoch). Callbacks run on the calling thread and may be null; `cancelled` is asked each
 // step. INVALID_ARGUMENT: a line without a label, fewer than two labels, an option out of range
-// (named). FAILED_PRECONDITION: the folder holds a run and resume is off, or was begun with other
-// options.
+// (named). FAILED_PRECONDITION: the folder holds a finished model or files of another kind, or a
+// run and resume is off, or a run that was begun with other options or data (says which). A run
+// that fails before its first epoch is done leaves nothing behind.
 STRATA_API absl::StatusOr<TrainReport> TrainClassifier(
     const TrainOptions& options, const std::function<void(const TrainProgress&)>& progress,
     const std::function<void(const EpochReport&)>& epoch_done,
