@@ -1,10 +1,12 @@
 #include "models/engine/registry.h"
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "models/clap/clap_encoder.h"
 #include "models/hdt/hdt_encoder.h"
 #include "models/htsat/htsat_encoder.h"
+#include "models/swin/swin.h"
 
 namespace strata::models {
 namespace {
@@ -27,6 +29,12 @@ constexpr Row<AudioEncoderLoader> kAudioArchitectures[] = {
     {"htsat", LoadHtsatEncoder},
 };
 
+// A name that ends with "_" stands for timm's architectures that begin so.
+constexpr Row<ImageEncoderLoader> kImageArchitectures[] = {
+    {"swin", Swin::Load},
+    {"swin_", Swin::Load},
+};
+
 template <typename Loader, size_t kSize>
 absl::StatusOr<Loader> Find(const Row<Loader> (&rows)[kSize], const std::string& model_type) {
   std::string known;
@@ -46,6 +54,15 @@ absl::StatusOr<EncoderLoader> FindEncoderLoader(const std::string& model_type) {
 
 absl::StatusOr<AudioEncoderLoader> FindAudioEncoderLoader(const std::string& model_type) {
   return Find(kAudioArchitectures, model_type);
+}
+
+ImageEncoderLoader FindImageEncoderLoader(const std::string& name) {
+  for (const Row<ImageEncoderLoader>& row : kImageArchitectures) {
+    const bool begins_so =
+        absl::EndsWith(row.model_type, "_") && absl::StartsWith(name, row.model_type);
+    if (name == row.model_type || begins_so) return row.load;
+  }
+  return nullptr;
 }
 
 }  // namespace strata::models

@@ -7,12 +7,16 @@
 #include "absl/status/statusor.h"
 #include "models/layers/audio_encoder.h"
 #include "models/layers/encoder.h"
+#include "models/layers/image_encoder.h"
 
 namespace strata::models {
 
 // Of documents, of sounds. INVALID_ARGUMENT lists the known types.
 absl::StatusOr<EncoderLoader> FindEncoderLoader(const std::string& model_type);
 absl::StatusOr<AudioEncoderLoader> FindAudioEncoderLoader(const std::string& model_type);
+
+// Of an image model: by model_type, or by the beginning of timm's architecture. Null: none.
+ImageEncoderLoader FindImageEncoderLoader(const std::string& name);
 
 }  // namespace strata::models
 

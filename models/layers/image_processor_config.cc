@@ -186,9 +186,7 @@ absl::StatusOr<ImageProcessor> ParseTimmProcessor(const std::string& json,
   for (size_t i = 0; i < std::size(kFilters); ++i) {
     if (interpolation != kFilterNames[i]) continue;
     is_known = true;
-    // For a size that is not square timm forgets to hand the filter on.
-    if (processor.resize != ResizeRule::kCover) processor.filter = kFilters[i];
-    if (crop_mode != "center") processor.filter = kFilters[i];
+    processor.filter = kFilters[i];
   }
   if (!is_known) {
     fields.Fail("interpolation", absl::StrCat("'", interpolation,
@@ -222,11 +220,8 @@ ImageProcessor TimmProcessor(int32_t height, int32_t width, double crop_pct) {
   processor.anchor = CropAnchor::kRoundHalfEven;
   processor.height = static_cast<int32_t>(std::floor(height / crop_pct));
   processor.width = static_cast<int32_t>(std::floor(width / crop_pct));
-  processor.resize = ResizeRule::kShortestEdge;
-  if (processor.height != processor.width) {
-    processor.resize = ResizeRule::kCover;
-    processor.filter = ResampleFilter::kBilinear;
-  }
+  processor.resize =
+      processor.height == processor.width ? ResizeRule::kShortestEdge : ResizeRule::kCover;
   return processor;
 }
 

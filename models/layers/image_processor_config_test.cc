@@ -88,7 +88,7 @@ TEST(ImageProcessorConfigTest, TimmCropsWhatItsShareLeaves) {
   EXPECT_EQ(border.fill[0], 128);
   const ImageProcessor wide = timm(R"("input_size": [3, 64, 128], "interpolation": "bicubic")");
   EXPECT_EQ(wide.resize, ResizeRule::kCover);
-  EXPECT_EQ(wide.filter, ResampleFilter::kBilinear);
+  EXPECT_EQ(wide.filter, ResampleFilter::kBicubic);
   EXPECT_FALSE(ParseTimmProcessor(R"({"pretrained_cfg": {"crop_mode": "tiles"}})", "f").ok());
 }
 

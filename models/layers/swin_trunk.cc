@@ -1,7 +1,6 @@
 #include "models/layers/swin_trunk.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -23,30 +22,29 @@ TransformerLayerSpec LayerSpec(const SwinSpec& spec) {
 
 int64_t Half(int64_t size) { return (size + 1) / 2; }
 
-struct Size {
-  int64_t height, width;
-};
-
 // The grid of a stage for the grid that the tables are made for.
-Size TableGrid(const SwinSpec& spec, int64_t stage) {
-  Size grid{spec.grid_height, spec.grid_width};
+Extent TableGrid(const SwinSpec& spec, int64_t stage) {
+  Extent grid{spec.grid_height, spec.grid_width};
   for (int64_t i = 0; i < stage; ++i) grid = {Half(grid.height), Half(grid.width)};
   return grid;
 }
 
 // Window without regard to any table.
-Size FittedWindow(const SwinSpec& spec, Size grid) {
+Extent FittedWindow(const SwinSpec& spec, int64_t stage, Extent grid) {
+  const Extent window = spec.window_of(stage);
   if (spec.flavor == SwinFlavor::kTimm) {
-    return {std::min(spec.window, grid.height), std::min(spec.window, grid.width)};
+    if (spec.always_partition) return window;
+    const Extent made_for = TableGrid(spec, stage);
+    return {std::min(window.height, made_for.height), std::min(window.width, made_for.width)};
   }
-  const int64_t side = std::min({spec.window, grid.height, grid.width});
+  const int64_t side = std::min({window.height, grid.height, grid.width});
   return {side, side};
 }
 
 // The window that a stage's tables describe.
-Size TableWindow(const SwinSpec& spec, int64_t stage) {
-  if (spec.flavor == SwinFlavor::kTransformers) return {spec.window, spec.window};
-  return FittedWindow(spec, TableGrid(spec, stage));
+Extent TableWindow(const SwinSpec& spec, int64_t stage) {
+  if (spec.flavor == SwinFlavor::kTransformers) return spec.window_of(stage);
+  return FittedWindow(spec, stage, TableGrid(spec, stage));
 }
 
 // [B, H, W, C] → [B, ⌈H/2⌉, ⌈W/2⌉, 2C]; an odd side gets a row of zeros first.
@@ -79,8 +77,19 @@ absl::Status CheckSwinSpec(const SwinSpec& spec, const std::string& where) {
     return refuse(absl::StrCat(spec.embed_dim, " channels in the first stage are ",
                                spec.channels(stages - 1), " in the last, at most 32768"));
   }
-  if (spec.window < 1 || spec.window > 128) {
-    return refuse(absl::StrCat("a window of ", spec.window, ", outside 1..128"));
+  if (!spec.stage_windows.empty() && static_cast<int64_t>(spec.stage_windows.size()) != stages) {
+    return refuse(absl::StrCat(stages, " stages and ", spec.stage_windows.size(),
+                               " windows; give one for each stage"));
+  }
+  for (int64_t i = 0; i < stages; ++i) {
+    const Extent window = spec.window_of(i);
+    if (window.height < 1 || window.width < 1 || window.height > 128 || window.width > 128) {
+      return refuse(
+          absl::StrCat("a window of ", window.height, " by ", window.width, ", outside 1..128"));
+    }
+    if (window.height != window.width && spec.flavor != SwinFlavor::kTimm) {
+      return refuse("a window that is no square; only timm's models have them");
+    }
   }
   if (spec.grid_height < 1 || spec.grid_width < 1 || spec.grid_height > 8192 ||
       spec.grid_width > 8192) {
@@ -107,9 +116,9 @@ absl::Status CheckSwinSpec(const SwinSpec& spec, const std::string& where) {
 
 absl::StatusOr<WindowSpec> SwinWindow(const SwinSpec& spec, int64_t stage, int64_t height,
                                       int64_t width, bool shifted) {
-  const Size window = FittedWindow(spec, {height, width});
-  const Size table = TableWindow(spec, stage);
-  if (window.height != table.height || window.width != table.width) {
+  const Extent window = FittedWindow(spec, stage, {height, width});
+  const Extent table = TableWindow(spec, stage);
+  if (!(window == table)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "stage ", stage, " works on a grid of ", height, " by ", width, ", its windows of ",
         table.height, " by ", table.width, " would be ", window.height, " by ", window.width,
@@ -121,12 +130,14 @@ absl::StatusOr<WindowSpec> SwinWindow(const SwinSpec& spec, int64_t stage, int64
   result.padding =
       spec.flavor == SwinFlavor::kTimm ? WindowPadding::kAfterShift : WindowPadding::kBeforeShift;
   if (!shifted) return result;
-  const int64_t shift = spec.window / 2;
+  const Extent full = spec.window_of(stage);
   if (spec.flavor == SwinFlavor::kTimm) {
-    result.shift_height = height > spec.window ? shift : 0;
-    result.shift_width = width > spec.window ? shift : 0;
-  } else if (std::min(height, width) > spec.window) {
-    result.shift_height = result.shift_width = shift;
+    const Extent made_for = TableGrid(spec, stage);
+    const bool always = spec.always_partition;
+    result.shift_height = always || made_for.height > full.height ? full.height / 2 : 0;
+    result.shift_width = always || made_for.width > full.width ? full.width / 2 : 0;
+  } else if (std::min(height, width) > full.height) {
+    result.shift_height = result.shift_width = full.height / 2;
   }
   return result;
 }
@@ -136,7 +147,7 @@ std::vector<SwinStage> InitialSwinStages(const SwinSpec& spec) {
   for (int64_t i = 0; i < spec.num_stages(); ++i) {
     SwinStage& stage = stages.emplace_back();
     const int64_t channels = spec.channels(i);
-    const Size window = TableWindow(spec, i);
+    const Extent window = TableWindow(spec, i);
     for (int32_t j = 0; j < spec.depths[static_cast<size_t>(i)]; ++j) {
       SwinBlock& block = stage.blocks.emplace_back();
       block.layer = InitialTransformerLayer(
@@ -156,57 +167,68 @@ std::vector<SwinStage> InitialSwinStages(const SwinSpec& spec) {
   return stages;
 }
 
+std::vector<SwinStage> EmptySwinStages(const SwinSpec& spec) {
+  std::vector<SwinStage> stages(spec.depths.size());
+  for (size_t i = 0; i < stages.size(); ++i) {
+    stages[i].blocks.resize(static_cast<size_t>(spec.depths[i]));
+  }
+  return stages;
+}
+
 void AddSwinWeights(const SwinSpec& spec, const std::string& prefix, std::vector<SwinStage>& stages,
                     std::vector<WeightEntry>& table) {
   const bool transformers = spec.flavor == SwinFlavor::kTransformers;
-  const auto add = [&](const std::string& key, at::Tensor& tensor) {
-    table.push_back({prefix + key, &tensor, 0, tensor.sizes().vec()});
+  const auto add = [&](const std::string& key, at::Tensor& tensor, std::vector<int64_t> shape,
+                       int64_t row = 0) {
+    table.push_back({prefix + key, &tensor, row, std::move(shape)});
   };
-  const auto add_norm = [&](const std::string& key, Norm& norm) {
-    add(key + ".weight", norm.weight);
-    add(key + ".bias", norm.bias);
+  const auto add_norm = [&](const std::string& key, Norm& norm, int64_t size) {
+    add(key + ".weight", norm.weight, {size});
+    add(key + ".bias", norm.bias, {size});
   };
-  const auto add_linear = [&](const std::string& key, Linear& linear) {
-    add(key + ".weight", linear.weight);
-    if (linear.bias.defined()) add(key + ".bias", linear.bias);
-  };
-  const auto add_split = [&](const std::string& key, Linear& qkv) {
-    const int64_t channels = qkv.weight.size(1);
-    int64_t row = 0;
-    for (const char* name : {"query", "key", "value"}) {
-      table.push_back(
-          {absl::StrCat(prefix, key, name, ".weight"), &qkv.weight, row, {channels, channels}});
-      if (qkv.bias.defined()) {
-        table.push_back({absl::StrCat(prefix, key, name, ".bias"), &qkv.bias, row, {channels}});
-      }
-      row += channels;
-    }
+  const auto add_linear = [&](const std::string& key, Linear& linear, int64_t out, int64_t in,
+                              bool has_bias = true, int64_t row = 0) {
+    add(key + ".weight", linear.weight, {out, in}, row);
+    if (has_bias) add(key + ".bias", linear.bias, {out}, row);
   };
   for (size_t i = 0; i < stages.size(); ++i) {
+    const auto at_stage = static_cast<int64_t>(i);
     const std::string stage = absl::StrCat("layers.", i, ".");
+    const int64_t c = spec.channels(at_stage);
+    const auto inner = static_cast<int64_t>(static_cast<double>(c) * spec.mlp_ratio);
+    const Extent window = TableWindow(spec, at_stage);
+    const std::vector<int64_t> bias_shape = {(2 * window.height - 1) * (2 * window.width - 1),
+                                             spec.num_heads[i]};
     for (size_t j = 0; j < stages[i].blocks.size(); ++j) {
       SwinBlock& block = stages[i].blocks[j];
       TransformerLayer& layer = block.layer;
       const std::string at = absl::StrCat(stage, "blocks.", j, ".");
-      add_norm(at + (transformers ? "layernorm_before" : "norm1"), layer.attention_norm);
+      add_norm(at + (transformers ? "layernorm_before" : "norm1"), layer.attention_norm, c);
       if (transformers) {
-        add_split(at + "attention.self.", layer.qkv);
-        add(at + "attention.self.relative_position_bias_table", block.bias_table);
-        add_linear(at + "attention.output.dense", layer.attention_out);
+        int64_t row = 0;
+        for (const char* name : {"query", "key", "value"}) {
+          add_linear(absl::StrCat(at, "attention.self.", name), layer.qkv, c, c, spec.qkv_bias,
+                     row);
+          row += c;
+        }
+        add(at + "attention.self.relative_position_bias_table", block.bias_table, bias_shape);
+        add_linear(at + "attention.output.dense", layer.attention_out, c, c);
       } else {
-        add_linear(at + "attn.qkv", layer.qkv);
-        add(at + "attn.relative_position_bias_table", block.bias_table);
-        add_linear(at + "attn.proj", layer.attention_out);
+        add_linear(at + "attn.qkv", layer.qkv, 3 * c, c, spec.qkv_bias);
+        add(at + "attn.relative_position_bias_table", block.bias_table, bias_shape);
+        add_linear(at + "attn.proj", layer.attention_out, c, c);
       }
-      add_norm(at + (transformers ? "layernorm_after" : "norm2"), layer.feed_forward_norm);
-      add_linear(at + (transformers ? "intermediate.dense" : "mlp.fc1"), layer.feed_forward_in);
-      add_linear(at + (transformers ? "output.dense" : "mlp.fc2"), layer.feed_forward_out);
+      add_norm(at + (transformers ? "layernorm_after" : "norm2"), layer.feed_forward_norm, c);
+      add_linear(at + (transformers ? "intermediate.dense" : "mlp.fc1"), layer.feed_forward_in,
+                 inner, c);
+      add_linear(at + (transformers ? "output.dense" : "mlp.fc2"), layer.feed_forward_out, c,
+                 inner);
     }
     if (i + 1 == stages.size()) continue;
     const size_t owner = spec.flavor == SwinFlavor::kTimm ? i + 1 : i;
     const std::string merging = absl::StrCat("layers.", owner, ".downsample.");
-    add_norm(merging + "norm", stages[i].merging.norm);
-    add_linear(merging + "reduction", stages[i].merging.reduction);
+    add_norm(merging + "norm", stages[i].merging.norm, 4 * c);
+    add_linear(merging + "reduction", stages[i].merging.reduction, 2 * c, 4 * c, false);
   }
 }
 
@@ -219,21 +241,28 @@ absl::StatusOr<at::Tensor> RunSwinStages(const SwinSpec& spec, const std::vector
   const TransformerLayerSpec layer_spec = LayerSpec(spec);
   for (size_t i = 0; i < stages.size(); ++i) {
     const bool last = i + 1 == stages.size();
+    WindowPlan plans[2];  // of even blocks and of odd ones
     for (size_t j = 0; j < stages[i].blocks.size(); ++j) {
       if (options.cancelled && options.cancelled()) return absl::CancelledError("cancelled");
       const SwinBlock& block = stages[i].blocks[j];
-      auto window =
-          SwinWindow(spec, static_cast<int64_t>(i), x.size(1), x.size(2), /*shifted=*/j % 2 == 1);
-      if (!window.ok()) return window.status();
+      if (j < 2) {
+        auto window =
+            SwinWindow(spec, static_cast<int64_t>(i), x.size(1), x.size(2), /*shifted=*/j == 1);
+        if (!window.ok()) return window.status();
+        plans[j] = MakeWindowPlan({x.size(1), x.size(2)}, *window);
+      }
       at::Tensor probabilities;
       const bool wanted = last && options.last_probabilities != nullptr;
       const at::Tensor context = WindowAttention(
           ProjectQkv(layer_spec, block.layer, x), spec.num_heads[i], block.bias_table,
-          block.layer.qkv.bias, *window, wanted ? &probabilities : nullptr);
+          block.layer.qkv.bias, plans[j % 2], wanted ? &probabilities : nullptr);
       if (wanted) options.last_probabilities->push_back(probabilities);
       x = FinishLayer(layer_spec, block.layer, x, context);
     }
-    if (!last) x = Merge(stages[i].merging, x);
+    if (options.stage_outputs != nullptr) options.stage_outputs->push_back(x);
+    if (last) break;
+    x = Merge(stages[i].merging, x);
+    if (options.merged_outputs != nullptr) options.merged_outputs->push_back(x);
   }
   return x;
 }

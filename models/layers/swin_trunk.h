@@ -25,8 +25,11 @@ enum class SwinFlavor : uint8_t {
   // belong to the end of a stage. Padding before the shift.
   kOfficial,      // names of the official code; tables of the size that the window ends up with
   kTransformers,  // names of transformers; tables of the configured window
-  // Each axis by itself: window min(w, side), no shift where the side is not above the window.
-  // Mergings belong to the begin of the next stage. Padding after the shift.
+  // Each axis by itself: window min(w, side), no shift where the side is not above the window, by
+  // the
+  // grid that the tables are made for. Mergings belong to the begin of the next stage. Padding
+  // after
+  // the shift.
   kTimm,
 };
 
@@ -36,6 +39,8 @@ struct SwinSpec {
   std::vector<int32_t> depths = {2, 2, 6, 2};
   std::vector<int32_t> num_heads = {3, 6, 12, 24};
   int64_t window = 7;
+  std::vector<Extent> stage_windows;  // one for each stage, of any shape; empty: `window` for all
+  bool always_partition = false;      // kTimm: no window is made smaller, small grids are padded
   int64_t grid_height = 56, grid_width = 56;  // that the tables are made for
   double mlp_ratio = 4;
   bool qkv_bias = true;
@@ -44,6 +49,10 @@ struct SwinSpec {
 
   int64_t num_stages() const { return static_cast<int64_t>(depths.size()); }
   int64_t channels(int64_t stage) const { return embed_dim << stage; }
+  Extent window_of(int64_t stage) const {
+    return stage_windows.empty() ? Extent{window, window}
+                                 : stage_windows[static_cast<size_t>(stage)];
+  }
 };
 
 // INVALID_ARGUMENT: heads that do not divide the channels, lists of different lengths, sizes out of
@@ -73,8 +82,11 @@ struct SwinStage {
 // All weights allocated: matrices normal(0, 0.02), norms 1, biases and tables 0.
 std::vector<SwinStage> InitialSwinStages(const SwinSpec& spec);
 
-// Appends the entries of all stages; `prefix` stands before "layers.0…". The stages must outlive
-// the table.
+// The structure alone, no tensor allocated: for LoadNewWeights.
+std::vector<SwinStage> EmptySwinStages(const SwinSpec& spec);
+
+// Appends the entries of all stages, allocated or not; `prefix` stands before "layers.0…". The
+// stages must outlive the table.
 void AddSwinWeights(const SwinSpec& spec, const std::string& prefix, std::vector<SwinStage>& stages,
                     std::vector<WeightEntry>& table);
 
@@ -85,6 +97,9 @@ struct SwinForwardOptions {
   std::function<bool()> cancelled;  // asked between blocks
   // Gets the attention probabilities of the last stage's blocks, [B · windows, heads, N, N] each.
   std::vector<at::Tensor>* last_probabilities = nullptr;
+  // Get what the blocks of each stage give, and what the mergings between them hand on.
+  std::vector<at::Tensor>* stage_outputs = nullptr;
+  std::vector<at::Tensor>* merged_outputs = nullptr;
 };
 
 // x [B, H, W, C0] → [B, H', W', C of the last stage]. INVALID_ARGUMENT: SwinWindow. CANCELLED.

@@ -2,7 +2,9 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -16,22 +18,28 @@ bool IsFloat(TensorType type) {
          type == TensorType::kFloat32 || type == TensorType::kFloat64;
 }
 
-absl::Status LoadEntry(const WeightEntry& entry, const TensorView& view, const std::string& where) {
-  const auto refuse = [&](const std::string& what) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": weight '", entry.key, "' ", what));
-  };
+absl::Status CheckEntry(const WeightEntry& entry, const TensorView& view,
+                        const std::string& where) {
   if (view.shape != entry.shape) {
-    return refuse(absl::StrCat("has shape ", ShapeString(view.shape),
-                               ", the configuration asks for ", ShapeString(entry.shape)));
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": weight '", entry.key, "' has shape ", ShapeString(view.shape),
+                     ", the configuration asks for ", ShapeString(entry.shape)));
   }
   if (!IsFloat(view.type)) {
-    return refuse(absl::StrCat("has type ", std::string(TensorTypeName(view.type)),
-                               ", a float type is needed"));
+    return absl::InvalidArgumentError(absl::StrCat(where, ": weight '", entry.key, "' has type ",
+                                                   std::string(TensorTypeName(view.type)),
+                                                   ", a float type is needed"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status LoadEntry(const WeightEntry& entry, const TensorView& view, const std::string& where) {
   const at::Tensor source = ToTensor(view).to(at::kFloat);
   // A sum is finite only if every term is, barring overflow of huge but finite weights.
-  if (!std::isfinite(source.sum(at::kDouble).item<double>()))
-    return refuse("holds NaN or infinity");
+  if (!std::isfinite(source.sum(at::kDouble).item<double>())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": weight '", entry.key, "' holds NaN or infinity"));
+  }
   RowsOf(entry).copy_(source);
   return absl::OkStatus();
 }
@@ -43,10 +51,9 @@ at::Tensor RowsOf(const WeightEntry& entry) {
                              : entry.tensor->narrow(0, entry.row_begin, entry.shape[0]);
 }
 
-absl::Status LoadWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
-                         const std::function<bool(const std::string& key)>& ignored,
-                         const std::string& where) {
-  const at::NoGradGuard no_grad;
+absl::Status CheckWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
+                          const std::function<bool(const std::string& key)>& ignored,
+                          const std::string& where) {
   std::set<std::string, std::less<>> known;
   for (const WeightEntry& entry : table) {
     known.insert(entry.key);
@@ -56,16 +63,48 @@ absl::Status LoadWeights(const std::vector<WeightEntry>& table, const TensorMap&
       return absl::InvalidArgumentError(
           absl::StrCat(where, ": weight '", entry.key, "' is missing"));
     }
-    if (absl::Status status = LoadEntry(entry, found->second, where); !status.ok()) return status;
+    if (absl::Status status = CheckEntry(entry, found->second, where); !status.ok()) return status;
   }
   for (const auto& [key, view] : checkpoint) {
-    if (!known.contains(key) && !ignored(key)) {
+    if (!known.contains(key) && !(ignored && ignored(key))) {
       return absl::InvalidArgumentError(
           absl::StrCat(where, ": weight '", key, "' ", ShapeString(view.shape),
                        " has no place in this architecture; is config.json the checkpoint's own?"));
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status LoadWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
+                         const std::function<bool(const std::string& key)>& ignored,
+                         const std::string& where) {
+  const at::NoGradGuard no_grad;
+  if (absl::Status status = CheckWeights(table, checkpoint, ignored, where); !status.ok()) {
+    return status;
+  }
+  for (const WeightEntry& entry : table) {
+    const auto found = checkpoint.find(entry.key);
+    if (found == checkpoint.end()) continue;  // optional
+    if (absl::Status status = LoadEntry(entry, found->second, where); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LoadNewWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
+                            const std::function<bool(const std::string& key)>& ignored,
+                            const std::string& where) {
+  if (absl::Status status = CheckWeights(table, checkpoint, ignored, where); !status.ok()) {
+    return status;
+  }
+  std::map<at::Tensor*, std::vector<int64_t>> shapes;  // of the tensors that entries share
+  for (const WeightEntry& entry : table) {
+    std::vector<int64_t>& shape = shapes[entry.tensor];
+    const int64_t rows = shape.empty() ? 0 : shape[0];
+    shape = entry.shape;
+    if (!shape.empty()) shape[0] = std::max(rows, entry.row_begin + entry.shape[0]);
+  }
+  for (const auto& [tensor, shape] : shapes) *tensor = at::empty(shape);
+  return LoadWeights(table, checkpoint, ignored, where);
 }
 
 TensorMap SaveWeights(const std::vector<WeightEntry>& table, TensorType type) {

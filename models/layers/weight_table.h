@@ -27,12 +27,25 @@ struct WeightEntry {
 // The entry's rows of its tensor, as a view.
 at::Tensor RowsOf(const WeightEntry& entry);
 
+// What LoadWeights checks of names, shapes and types, without touching a tensor, which need not be
+// allocated. `ignored` may be null.
+absl::Status CheckWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
+                          const std::function<bool(const std::string& key)>& ignored,
+                          const std::string& where);
+
 // Copies every entry from `checkpoint` (any float type) into its tensor. INVALID_ARGUMENT names the
 // key: missing, wrong shape, not a float type, NaN or infinity inside, or not in the table and not
 // `ignored`. `where` stands in front of messages.
 absl::Status LoadWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
                          const std::function<bool(const std::string& key)>& ignored,
                          const std::string& where);
+
+// As LoadWeights, for tensors that are not allocated yet: nothing is, before all of CheckWeights
+// has passed, so a configuration that is not the checkpoint's own costs nothing. No entry is
+// optional.
+absl::Status LoadNewWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
+                            const std::function<bool(const std::string& key)>& ignored,
+                            const std::string& where);
 
 // Views (copies where the type differs) of every entry, for WriteSafetensors.
 TensorMap SaveWeights(const std::vector<WeightEntry>& table, TensorType type);

@@ -101,21 +101,41 @@ TEST(WindowAttention, EqualsItsDefinition) {
       const at::Tensor qkv = at::randn({2, height, width, 3 * channels});
       const at::Tensor table = at::randn({(2 * spec.height - 1) * (2 * spec.width - 1), heads});
       const at::Tensor padding = at::randn({3 * channels});
-      const at::Tensor actual = WindowAttention(qkv, heads, table, padding, spec);
+      const WindowPlan plan = MakeWindowPlan({height, width}, spec);
+      at::Tensor probabilities;
+      const at::Tensor actual = WindowAttention(qkv, heads, table, padding, plan);
+      const at::Tensor spelled_out =
+          WindowAttention(qkv, heads, table, padding, plan, &probabilities);
       const at::Tensor expected = Naive(qkv, heads, table, padding, spec);
       ASSERT_EQ(actual.sizes(), expected.sizes());
       EXPECT_LT((actual - expected).abs().max().item<double>(), 1e-5)
           << spec.height << "x" << spec.width << " on " << height << "x" << width;
+      EXPECT_LT((spelled_out - expected).abs().max().item<double>(), 1e-5);
     }
   }
 }
 
 TEST(WindowAttention, ProbabilitiesSumToOne) {
   at::Tensor probabilities;
-  WindowAttention(at::randn({1, 8, 8, 12}), 2, at::randn({49, 2}), {},
-                  {.height = 4, .width = 4, .shift_height = 2, .shift_width = 2}, &probabilities);
+  const WindowSpec spec{.height = 4, .width = 4, .shift_height = 2, .shift_width = 2};
+  WindowAttention(at::randn({1, 8, 8, 12}), 2, at::randn({49, 2}), {}, MakeWindowPlan({8, 8}, spec),
+                  &probabilities);
   ASSERT_EQ(probabilities.sizes(), (std::vector<int64_t>{4, 2, 16, 16}));
   EXPECT_LT((probabilities.sum(-1) - 1).abs().max().item<double>(), 1e-6);
+}
+
+TEST(DistantGroups, HoldTokensThatStandApart) {
+  const WindowOrder order = DistantGroups({4, 6}, {2, 3});  // 2 x 2 groups of 2 x 3 tokens
+  ASSERT_EQ(order.num_windows, 4);
+  const at::Tensor groups = order.tokens.view({4, 6});
+  for (int64_t group = 0; group < 4; ++group) {
+    for (int64_t place = 0; place < 6; ++place) {
+      const int64_t row = place / 3 * 2 + group / 2, column = place % 3 * 2 + group % 2;
+      EXPECT_EQ(groups[group][place].item<int64_t>(), row * 6 + column);
+    }
+  }
+  const at::Tensor x = at::randn({2, 24, 5});
+  EXPECT_TRUE(at::equal(JoinWindows(CutWindows(x, order, {}), order), x));
 }
 
 }  // namespace

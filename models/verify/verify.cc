@@ -8,6 +8,7 @@
 #include "models/verify/golden_case.h"
 #include "models/verify/hdt_verify.h"
 #include "models/verify/htsat_verify.h"
+#include "models/verify/image_verify.h"
 
 namespace strata::models {
 namespace {
@@ -17,12 +18,19 @@ struct Row {
   absl::Status (*verify)(const GoldenCase& golden, Comparison& comparison);
 };
 
+// HDT by its classes, the others by model_type or timm's architecture.
 constexpr Row kFamilies[] = {{"HDT", VerifyHdt},
                              {"htsat_frontend", VerifyHtsatFrontend},
                              {"htsat", VerifyHtsat},
                              {"clap_audio_model", VerifyClapAudio},
                              {"clap_text_model", VerifyClapText},
-                             {"clap", VerifyClap}};
+                             {"clap", VerifyClap},
+                             {"swin", VerifyImage},
+                             {"hiera", VerifyImage},
+                             {"maxvit", VerifyImage},
+                             {"faster_vit", VerifyImage},
+                             {"dinat", VerifyImage},
+                             {"nat", VerifyImage}};
 
 VerifyResult Run(const GoldenCase& golden) {
   for (const Row& row : kFamilies) {

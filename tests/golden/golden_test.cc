@@ -50,6 +50,12 @@ TEST(Golden, AudioTowers) {
   for (const std::string& folder : CaseFolders("clap_audio")) ExpectPass(folder);
 }
 
+TEST(Golden, ImageEncoders) {
+  for (const char* family : {"swin"}) {
+    for (const std::string& folder : CaseFolders(family)) ExpectPass(folder);
+  }
+}
+
 TEST(Golden, AFolderThatIsNoCaseSaysWhy) {
   const VerifyResult result = VerifyCase("no/such/folder");
   EXPECT_FALSE(result.pass);

@@ -1,0 +1,96 @@
+#include "models/swin/swin_weights.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+
+namespace strata::models {
+namespace {
+
+constexpr char kPrefix[] = "swin.";
+
+// The names that transformers writes since version 5, as it wrote them before.
+std::string OldTransformersKey(const std::string& key) {
+  return absl::StrReplaceAll(key,
+                             {{".attention.q_proj.", ".attention.self.query."},
+                              {".attention.k_proj.", ".attention.self.key."},
+                              {".attention.v_proj.", ".attention.self.value."},
+                              {".attention.o_proj.", ".attention.output.dense."},
+                              {".attention.relative_position_bias.relative_position_bias_table",
+                               ".attention.self.relative_position_bias_table"},
+                              {".mlp.fc1.", ".intermediate.dense."},
+                              {".mlp.fc2.", ".output.dense."}});
+}
+
+// The authors' files have the merging behind a stage, timm's in front of the next one.
+std::string TimmKey(const std::string& key) {
+  if (key == "head.weight" || key == "head.bias") {
+    return absl::StrCat("head.fc.", key.substr(5));
+  }
+  std::vector<std::string> parts = absl::StrSplit(key, absl::MaxSplits('.', 2));
+  int32_t stage = 0;
+  if (parts.size() == 3 && parts[0] == "layers" && absl::StartsWith(parts[2], "downsample.") &&
+      absl::SimpleAtoi(parts[1], &stage)) {
+    return absl::StrCat("layers.", stage + 1, ".", parts[2]);
+  }
+  return key;
+}
+
+TensorMap WithKnownNames(const TensorMap& checkpoint, bool timm) {
+  const bool authors = timm && checkpoint.contains("layers.0.downsample.reduction.weight");
+  TensorMap renamed;
+  for (const auto& [key, view] : checkpoint) {
+    if (timm && !authors) {
+      renamed[key] = view;
+    } else {
+      renamed[authors ? TimmKey(key) : OldTransformersKey(key)] = view;
+    }
+  }
+  return renamed;
+}
+
+// Can be derived, or belongs to training (masked image modelling).
+bool IsIgnored(const std::string& key) {
+  return IsDerivedSwinKey(key) || absl::StartsWith(key, "decoder.");
+}
+
+}  // namespace
+
+absl::StatusOr<SwinWeights> LoadSwinWeights(const SwinConfig& config, const TensorMap& checkpoint,
+                                            const std::string& where) {
+  const bool timm = config.is_timm();
+  const TensorMap known = WithKnownNames(checkpoint, timm);
+  const bool prefixed = known.contains("swin.embeddings.patch_embeddings.projection.weight");
+  const std::string top = prefixed ? kPrefix : "";
+  WeightBinder binder(known, "");
+  SwinWeights weights;
+  const int64_t c = config.spec.embed_dim;
+  const std::string embeddings = timm ? "patch_embed." : top + "embeddings.";
+  const std::string patch = embeddings + (timm ? "proj" : "patch_embeddings.projection");
+  binder.Tensor(weights.patch.weight, patch + ".weight",
+                {c, 3, config.patch.height, config.patch.width});
+  binder.Tensor(weights.patch.bias, patch + ".bias", {c});
+  binder.Norm(weights.patch_norm, embeddings + "norm", c);
+  if (!timm && config.use_absolute_embeddings) {
+    const int64_t patches =  // transformers counts whole ones only
+        config.image.height / config.patch.height * (config.image.width / config.patch.width);
+    binder.Tensor(weights.positions, embeddings + "position_embeddings", {1, patches, c});
+  }
+  if (!timm && binder.Has(embeddings + "mask_token")) {
+    binder.Tensor(weights.hidden_patch, embeddings + "mask_token", {1, 1, c});
+  }
+  weights.stages = EmptySwinStages(config.spec);
+  AddSwinWeights(config.spec, timm ? "" : top + "encoder.", weights.stages, binder.table());
+  const int64_t last = config.spec.channels(config.spec.num_stages() - 1);
+  binder.Norm(weights.norm, timm ? "norm" : top + "layernorm", last);
+  const std::string head = timm ? "head.fc" : "classifier";
+  if (binder.Has(head + ".weight")) {
+    binder.Linear(weights.head, head, binder.SizeOf(head + ".weight", 0), last);
+  }
+  if (absl::Status status = binder.Load(IsIgnored, where); !status.ok()) return status;
+  return weights;
+}
+
+}  // namespace strata::models
