@@ -60,8 +60,7 @@ absl::Status CheckWeights(const std::vector<WeightEntry>& table, const TensorMap
     const auto found = checkpoint.find(entry.key);
     if (found == checkpoint.end()) {
       if (entry.optional) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, ": weight '", entry.key, "' is missing"));
+      return Refuse(where, entry, "is missing");
     }
     if (absl::Status status = CheckEntry(entry, found->second, where); !status.ok()) return status;
   }

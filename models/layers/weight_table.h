@@ -34,8 +34,7 @@ absl::Status CheckWeights(const std::vector<WeightEntry>& table, const TensorMap
                           const std::string& where);
 
 // Copies every entry from `checkpoint` (any float type) into its tensor. INVALID_ARGUMENT names the
-// key: missing, wrong shape, not a float type, NaN or infinity inside, or not in the table and not
-// `ignored`. `where` stands in front of messages.
+// key: as CheckWeights, or NaN or infinity inside.
 absl::Status LoadWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
                          const std::function<bool(const std::string& key)>& ignored,
                          const std::string& where);

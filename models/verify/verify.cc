@@ -1,11 +1,15 @@
 #include "models/verify/verify.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "models/checkpoint/model_weights.h"
 #include "models/verify/clap_verify.h"
 #include "models/verify/golden_case.h"
+#include "models/verify/hat_verify.h"
 #include "models/verify/hdt_verify.h"
 #include "models/verify/htsat_verify.h"
 #include "models/verify/image_verify.h"
@@ -18,8 +22,9 @@ struct Row {
   absl::Status (*verify)(const GoldenCase& golden, Comparison& comparison);
 };
 
-// HDT by its classes, the others by model_type or timm's architecture.
-constexpr Row kFamilies[] = {{"HDT", VerifyHdt},
+// Documents by their classes, the others by model_type or timm's architecture.
+constexpr Row kFamilies[] = {{"HAT", VerifyHat},
+                             {"HDT", VerifyHdt},
                              {"htsat_frontend", VerifyHtsatFrontend},
                              {"htsat", VerifyHtsat},
                              {"clap_audio_model", VerifyClapAudio},
@@ -50,6 +55,32 @@ VerifyResult Run(const GoldenCase& golden) {
   return result;
 }
 
+// A folder may hold the same weights a second time, as save_pretrained's other format: that must
+// give the same outputs.
+void RunOtherFormat(GoldenCase golden, VerifyResult& result) {
+  const std::string name = "pytorch_model.bin";
+  const std::filesystem::path folder(golden.folder);
+  if (!std::filesystem::exists(folder / name) ||
+      !std::filesystem::exists(folder / "model.safetensors")) {
+    return;
+  }
+  VerifyResult other;
+  auto weights = ReadModelWeights((folder / name).string());
+  if (weights.ok()) {
+    golden.weights = *std::move(weights);
+    other = Run(golden);
+  } else {
+    other.status = weights.status();
+  }
+  for (VerifyOutput& output : other.outputs) {
+    output.name = absl::StrCat(name, ": ", output.name);
+    result.outputs.push_back(std::move(output));
+  }
+  result.max_abs_error = std::max(result.max_abs_error, other.max_abs_error);
+  result.pass &= other.pass;
+  if (result.status.ok()) result.status = other.status;
+}
+
 }  // namespace
 
 VerifyResult VerifyCase(const std::string& folder) {
@@ -59,6 +90,7 @@ VerifyResult VerifyCase(const std::string& folder) {
     auto golden = GoldenCase::Read(folder);
     if (golden.ok()) {
       result = Run(*golden);
+      RunOtherFormat(*std::move(golden), result);
     } else {
       result.status = golden.status();
     }

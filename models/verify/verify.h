@@ -1,9 +1,10 @@
 // Runs a golden case (configuration, weights, input, expected output, tolerance) through the real
 // engine parts and compares. Users check a converted checkpoint with it; tests check every model.
 //
-// Folder: case.json ("class", "tolerance_abs", ...), config.json, model.safetensors,
-// input.safetensors, output.safetensors, a tokenizer where the case gives texts, and the encoded
-// images or sounds that it lists.
+// Folder: case.json ("class", "tolerance_abs", ...), config.json, model.safetensors or another form
+// of weights (with a pytorch_model.bin beside it both are run), input.safetensors,
+// output.safetensors, a tokenizer where the case gives texts, and the encoded images or sounds that
+// it lists.
 #ifndef STRATA_MODELS_VERIFY_VERIFY_H_
 #define STRATA_MODELS_VERIFY_VERIFY_H_
 
@@ -16,7 +17,8 @@
 namespace strata::models {
 
 struct VerifyOutput {
-  std::string name;  // as in output.safetensors, or "text.input_ids" and the like
+  std::string name;  // as in output.safetensors, or "text.input_ids" and the like; of the second of
+                     // two weight files: "pytorch_model.bin: " before it
   // Over what the case says counts; infinity where a value is not finite. Where the case allows a
   // relative error too, a difference d of a value e counts as d · t / (t + rtol · |e|).
   double max_abs_error = 0;

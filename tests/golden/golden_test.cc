@@ -56,6 +56,10 @@ TEST(Golden, ImageEncoders) {
   }
 }
 
+TEST(Golden, Hat) {
+  for (const std::string& folder : CaseFolders("hat")) ExpectPass(folder);
+}
+
 TEST(Golden, AFolderThatIsNoCaseSaysWhy) {
   const VerifyResult result = VerifyCase("no/such/folder");
   EXPECT_FALSE(result.pass);
