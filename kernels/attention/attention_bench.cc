@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kernels/attention/block_sparse_attention.h"
-#include "kernels/attention/fma_peak.h"
+#include "kernels/launch/fma_peak.h"
 #include "kernels/launch/target.h"
 #include "kernels/plan/random_tree.h"
 

@@ -1,9 +1,32 @@
 #include "kernels/launch/thread_pool.h"
 
+#include <sched.h>
+
+#include <algorithm>
 #include <atomic>
 #include <system_error>
 
 namespace strata::kernels {
+namespace {
+
+int DefaultNumThreads() {
+  cpu_set_t processors;
+  if (sched_getaffinity(0, sizeof(processors), &processors) == 0) return CPU_COUNT(&processors);
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+std::mutex& PoolMutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+// Never destroyed at exit: tensors may still be computed by other static destructors.
+std::shared_ptr<ThreadPool>& PoolSlot() {
+  static auto* pool = new std::shared_ptr<ThreadPool>();
+  return *pool;
+}
+
+}  // namespace
 
 // Shared with the workers: one that comes late, or was held up on its way out, only finds no task
 // left and lets go of the job. The call need not wait for it, nor does such a worker touch fn.
@@ -59,6 +82,19 @@ void ThreadPool::ParallelFor(int64_t num_tasks, absl::FunctionRef<void(int64_t, 
   job->done.wait(lock, [&] { return job->left.load(std::memory_order_acquire) == 0; });
 }
 
+void ThreadPool::ParallelForRows(int64_t num_rows, int64_t most,
+                                 absl::FunctionRef<void(int64_t, int64_t)> fn) {
+  const int64_t ranges = NumRanges(num_rows, most, size());
+  ParallelFor(ranges, [&](int64_t range, int) {
+    fn(num_rows * range / ranges, num_rows * (range + 1) / ranges);
+  });
+}
+
+int64_t NumRanges(int64_t num_rows, int64_t most, int num_threads) {
+  const int64_t per_round = num_threads * most;
+  return std::min(num_rows, (num_rows + per_round - 1) / per_round * num_threads);
+}
+
 void ThreadPool::RunTasks(Job& job, int worker) {
   for (int64_t task = job.next.fetch_add(1, std::memory_order_relaxed); task < job.num_tasks;
        task = job.next.fetch_add(1, std::memory_order_relaxed)) {
@@ -88,6 +124,18 @@ void ThreadPool::WorkerLoop(int worker) {
     job.reset();
     lock.lock();
   }
+}
+
+std::shared_ptr<ThreadPool> SharedThreadPool() {
+  std::lock_guard<std::mutex> lock(PoolMutex());
+  if (PoolSlot() == nullptr) PoolSlot() = std::make_shared<ThreadPool>(DefaultNumThreads());
+  return PoolSlot();
+}
+
+void SetNumThreads(int n) {
+  auto pool = std::make_shared<ThreadPool>(n < 1 ? DefaultNumThreads() : n);
+  std::lock_guard<std::mutex> lock(PoolMutex());
+  PoolSlot() = std::move(pool);
 }
 
 }  // namespace strata::kernels

@@ -33,6 +33,11 @@ class ThreadPool {
   // time under the same worker. fn must not throw.
   void ParallelFor(int64_t num_tasks, absl::FunctionRef<void(int64_t task, int worker)> fn);
 
+  // The same for rows: fn(begin, end) on ranges of nearly equal size that cover [0, num_rows), see
+  // NumRanges.
+  void ParallelForRows(int64_t num_rows, int64_t most,
+                       absl::FunctionRef<void(int64_t begin, int64_t end)> fn);
+
  private:
   struct Job;
   void WorkerLoop(int worker);
@@ -45,6 +50,18 @@ class ThreadPool {
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
+
+// Ranges of at most `most` rows that num_rows are cut into, as many for every thread (fewer only if
+// there are fewer rows).
+int64_t NumRanges(int64_t num_rows, int64_t most, int num_threads);
+
+// The process-wide pool; made on first use, by default with one thread for each processor that this
+// process may run on. Thread-safe.
+std::shared_ptr<ThreadPool> SharedThreadPool();
+
+// Replaces the shared pool with one of n threads (less than 1: the default). Calls under way keep
+// the pool that they began with. Thread-safe.
+void SetNumThreads(int n);
 
 }  // namespace strata::kernels
 

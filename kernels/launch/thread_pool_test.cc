@@ -76,5 +76,22 @@ TEST(ThreadPoolTest, SeveralCallersAndNestedCalls) {
   EXPECT_EQ(sum, 4 * 50 * 8 * (0 + 1 + 2 + 3 + 4));
 }
 
+TEST(ThreadPoolTest, RangesCoverAllRowsOnce) {
+  ThreadPool pool(3);
+  for (int64_t rows : {0, 1, 2, 3, 100, 359, 360, 361, 1000}) {
+    std::vector<std::atomic<int>> visits(rows);
+    std::atomic<int64_t> ranges = 0, largest = 0;
+    pool.ParallelForRows(rows, 120, [&](int64_t begin, int64_t end) {
+      ++ranges;
+      if (end - begin > largest) largest = end - begin;
+      for (int64_t row = begin; row < end; ++row) ++visits[row];
+    });
+    for (const auto& count : visits) EXPECT_EQ(count, 1);
+    EXPECT_LE(largest, 120);
+    EXPECT_EQ(ranges, NumRanges(rows, 120, 3));
+    EXPECT_EQ(ranges, rows < 3 ? rows : (rows + 359) / 360 * 3) << rows;
+  }
+}
+
 }  // namespace
 }  // namespace strata::kernels

@@ -1,12 +1,9 @@
 #include "kernels/torch/block_sparse_attention_op.h"
 
-#include <sched.h>
 #include <torch/autograd.h>
 #include <torch/types.h>
 
-#include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -141,23 +138,6 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
   }
 };
 
-int DefaultNumThreads() {
-  cpu_set_t processors;
-  if (sched_getaffinity(0, sizeof(processors), &processors) == 0) return CPU_COUNT(&processors);
-  return static_cast<int>(std::thread::hardware_concurrency());
-}
-
-std::mutex& PoolMutex() {
-  static std::mutex mutex;
-  return mutex;
-}
-
-// Never destroyed at exit: tensors may still be computed by other static destructors.
-std::shared_ptr<ThreadPool>& PoolSlot() {
-  static auto* pool = new std::shared_ptr<ThreadPool>();
-  return *pool;
-}
-
 }  // namespace
 
 at::Tensor BlockSparseAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -185,18 +165,6 @@ at::Tensor BlockSparseAttention(const at::Tensor& q, const at::Tensor& k, const 
   return ForwardOfDtype(RowsContiguous(q_in), RowsContiguous(k_in), RowsContiguous(v_in), *plan,
                         scale, at::Tensor())
       .to(dtype);
-}
-
-std::shared_ptr<ThreadPool> SharedThreadPool() {
-  std::lock_guard<std::mutex> lock(PoolMutex());
-  if (PoolSlot() == nullptr) PoolSlot() = std::make_shared<ThreadPool>(DefaultNumThreads());
-  return PoolSlot();
-}
-
-void SetNumThreads(int n) {
-  auto pool = std::make_shared<ThreadPool>(n < 1 ? DefaultNumThreads() : n);
-  std::lock_guard<std::mutex> lock(PoolMutex());
-  PoolSlot() = std::move(pool);
 }
 
 }  // namespace strata::kernels

@@ -23,14 +23,6 @@ namespace strata::kernels {
 at::Tensor BlockSparseAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                 std::shared_ptr<const StructurePlan> plan, double scale);
 
-// The process-wide pool of the operators; made on first use, by default with one thread for each
-// processor that this process may run on. Thread-safe.
-std::shared_ptr<ThreadPool> SharedThreadPool();
-
-// Replaces the shared pool with one of n threads (less than 1: the default). Calls under way keep
-// the pool that they began with. Thread-safe.
-void SetNumThreads(int n);
-
 }  // namespace strata::kernels
 
 #endif  // STRATA_KERNELS_TORCH_BLOCK_SPARSE_ATTENTION_OP_H_

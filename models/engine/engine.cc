@@ -15,7 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "kernels/torch/block_sparse_attention_op.h"
+#include "kernels/launch/thread_pool.h"
 #include "models/batch/packed_batch.h"
 #include "models/checkpoint/model_weights.h"
 #include "models/engine/answers.h"
@@ -53,6 +53,19 @@ class LoadedEngine : public Engine {
   const std::unique_ptr<const Tokenizer> tokenizer_;
   const std::unique_ptr<const Encoder> encoder_;
   const std::optional<SentenceClassifierWeights> classifier_;
+};
+
+// ATen's threads for the length of a scope. They spin for a while after each piece of work, on
+// cores that the kernels' pool needs; where the layers run there, little is left to ATen.
+class AtenThreads {
+ public:
+  explicit AtenThreads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
+  ~AtenThreads() { at::set_num_threads(before_); }
+  AtenThreads(const AtenThreads&) = delete;
+  AtenThreads& operator=(const AtenThreads&) = delete;
+
+ private:
+  const int before_;
 };
 
 absl::StatusOr<std::string> ReadTextFile(const std::filesystem::path& path) {
@@ -200,6 +213,7 @@ absl::StatusOr<PreparedDocument> LoadedEngine::Prepare(DocumentTree tree,
 absl::StatusOr<std::vector<TaskResult>> LoadedEngine::Run(
     absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const {
   const c10::InferenceMode inference;
+  const AtenThreads threads(encoder_->info().runs_on_kernels ? 1 : at::get_num_threads());
   // ATen reports by exceptions; none may pass this line.
   try {
     return RunChecked(batch, cancelled);

@@ -16,10 +16,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/attention/block_sparse_attention.h"
-#include "kernels/torch/block_sparse_attention_op.h"
 #include "models/layers/dense_attention.h"
 #include "models/layers/layers.h"
 #include "models/layers/relative_position_bias.h"
+#include "models/layers/tree_pass.h"
 
 namespace strata::models {
 namespace {
@@ -71,33 +71,60 @@ absl::StatusOr<at::Tensor> Hdt::Forward(const PackedBatch& batch,
                        config_.vocab_size, "; do tokenizer and model belong together?"));
     }
   }
-  at::Tensor hidden =
-      Embed(IdTensor(batch.token_ids), PositionTensor(batch.positions), options.dropout);
+  const bool is_packed = sinusoids_ != nullptr;
+  at::Tensor hidden = is_packed ? EmbedPacked(batch)
+                                : Embed(IdTensor(batch.token_ids), PositionTensor(batch.positions),
+                                        options.dropout);
   TransformerLayerSpec spec = HdtLayerSpec(config_);
   spec.dropout = spec.inner_dropout = options.dropout;
+  TreePass tree(batch.plan, config_.num_heads, config_.d_kv,
+                1.0 / std::sqrt(static_cast<double>(config_.d_kv)));
   for (size_t n = 0; n < weights_.layers.size(); ++n) {
     if (options.cancelled && options.cancelled()) {
       return absl::CancelledError(absl::StrCat("stopped before layer ", n));
     }
     const TransformerLayer& layer = weights_.layers[n];
+    const bool wants_probabilities =
+        options.probabilities != nullptr && options.probabilities->contains(static_cast<int>(n));
+    if (config_.is_hierarchical && !wants_probabilities) {
+      const absl::Status status = tree.Apply(spec, layer, hidden);
+      if (!status.ok()) return status;
+      continue;
+    }
     const at::Tensor qkv = ProjectQkv(spec, layer, hidden);
     at::Tensor* probabilities = nullptr;
-    if (options.probabilities != nullptr) {
-      const auto wanted = options.probabilities->find(static_cast<int>(n));
-      if (wanted != options.probabilities->end()) probabilities = &wanted->second;
-    }
-    if (probabilities != nullptr && config_.is_hierarchical) {
+    if (wants_probabilities) probabilities = &(*options.probabilities)[static_cast<int>(n)];
+    if (wants_probabilities && config_.is_hierarchical) {
       auto computed = Probabilities(qkv, batch);
       if (!computed.ok()) return computed.status();
       *probabilities = *std::move(computed);
     }
     const at::Tensor attended = config_.is_hierarchical
-                                    ? TreeAttention(qkv, batch)
+                                    ? tree.Attend(qkv)
                                     : FlatAttention(qkv, batch, options.dropout, probabilities);
     hidden = FinishLayer(spec, layer, hidden, attended);
   }
+  if (is_packed) {
+    NormalizeInPlace({weights_.final_layer_norm, {}}, NormKind::kRmsNorm,
+                     config_.layer_norm_epsilon, hidden);
+    return hidden;
+  }
   return Dropout(RmsNorm(hidden, weights_.final_layer_norm, config_.layer_norm_epsilon),
                  options.dropout);
+}
+
+absl::Status Hdt::PackForInference() {
+  for (TransformerLayer& layer : weights_.layers) {
+    const absl::Status status = models::PackForInference(HdtLayerSpec(config_), layer);
+    if (!status.ok()) return status;
+  }
+  // Positions count siblings: most are below, the others are computed where they occur.
+  constexpr int kHeldPositions = 1024;
+  const at::Tensor frequencies = SinusoidFrequencies(config_.d_model);
+  const float* data = frequencies.const_data_ptr<float>();
+  sinusoids_ = std::make_shared<const kernels::SinusoidTable>(
+      std::vector<float>(data, data + frequencies.numel()), config_.d_model, kHeldPositions);
+  return absl::OkStatus();
 }
 
 at::Tensor Hdt::Embed(const at::Tensor& token_ids, const at::Tensor& positions,
@@ -109,12 +136,19 @@ at::Tensor Hdt::Embed(const at::Tensor& token_ids, const at::Tensor& positions,
                  dropout);
 }
 
-at::Tensor Hdt::TreeAttention(const at::Tensor& qkv, const PackedBatch& batch) const {
-  const at::Tensor heads = qkv.view({qkv.size(0), 3, config_.num_heads, config_.d_kv});
-  return kernels::BlockSparseAttention(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2),
-                                       batch.plan,
-                                       1.0 / std::sqrt(static_cast<double>(config_.d_kv)))
-      .reshape({qkv.size(0), config_.inner_size()});
+at::Tensor Hdt::EmbedPacked(const PackedBatch& batch) const {
+  kernels::SinusoidEmbedding embedding;
+  embedding.tokens = weights_.shared.const_data_ptr<float>();
+  embedding.positions = sinusoids_.get();
+  embedding.position_scale = weights_.scale_factor.item<float>();
+  embedding.norm.kind = NormKind::kRmsNorm;
+  embedding.norm.weight = weights_.emb_norm.const_data_ptr<float>();
+  embedding.norm.epsilon = static_cast<float>(config_.layer_norm_epsilon);
+  embedding.norm.size = config_.d_model;
+  at::Tensor hidden = at::empty({batch.num_tokens(), config_.d_model}, at::kFloat);
+  kernels::EmbedRows(embedding, batch.token_ids, batch.positions, hidden.mutable_data_ptr<float>(),
+                     *kernels::SharedThreadPool());
+  return hidden;
 }
 
 at::Tensor Hdt::FlatAttention(const at::Tensor& qkv, const PackedBatch& batch, double dropout,

@@ -9,8 +9,10 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 
 #include "absl/status/statusor.h"
+#include "kernels/embedding/sinusoid_embedding.h"
 #include "models/batch/packed_batch.h"
 #include "models/hdt/hdt_config.h"
 #include "models/hdt/hdt_weights.h"
@@ -38,6 +40,11 @@ class Hdt {
                                   const std::function<bool(const std::string&)>& ignored,
                                   const std::string& where);
 
+  // Readies the layers for serving (models/layers/transformer_layer.h): their weights are packed
+  // and Table() no longer holds them; no gradients from then on. INVALID_ARGUMENT,
+  // RESOURCE_EXHAUSTED.
+  absl::Status PackForInference();
+
   const HdtConfig& config() const { return config_; }
   HdtWeights& weights() { return weights_; }
   // The table under the names of a file that this class itself would write.
@@ -64,7 +71,7 @@ class Hdt {
 
  private:
   at::Tensor Embed(const at::Tensor& token_ids, const at::Tensor& positions, double dropout) const;
-  at::Tensor TreeAttention(const at::Tensor& qkv, const PackedBatch& batch) const;
+  at::Tensor EmbedPacked(const PackedBatch& batch) const;
   at::Tensor FlatAttention(const at::Tensor& qkv, const PackedBatch& batch, double dropout,
                            at::Tensor* probabilities) const;
   absl::StatusOr<at::Tensor> Probabilities(const at::Tensor& qkv, const PackedBatch& batch) const;
@@ -72,6 +79,8 @@ class Hdt {
   HdtConfig config_;
   HdtHeads heads_;
   HdtWeights weights_;
+  // Only after PackForInference.
+  std::shared_ptr<const kernels::SinusoidTable> sinusoids_;
 };
 
 }  // namespace strata::models

@@ -18,6 +18,7 @@ class HdtEncoder : public Encoder {
     info_.norm_epsilon = config.layer_norm_epsilon;
     info_.labels = config.labels;
     info_.architecture = config.architecture;
+    info_.runs_on_kernels = config.is_hierarchical;
   }
 
   const EncoderInfo& info() const override { return info_; }
@@ -53,6 +54,8 @@ absl::StatusOr<std::unique_ptr<const Encoder>> LoadHdtEncoder(
   if (!config.ok()) return config.status();
   auto model = Hdt::Load(*config, HdtHeads{}, weights, is_head_key, folder);
   if (!model.ok()) return model.status();
+  const absl::Status packed = model->PackForInference();
+  if (!packed.ok()) return packed;
   auto anchors = HdtAnchorIds::Find(tokenizer);
   if (!anchors.ok()) return anchors.status();
   return std::make_unique<HdtEncoder>(*std::move(model), *anchors, tokenizer);

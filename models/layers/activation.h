@@ -2,14 +2,14 @@
 #ifndef STRATA_MODELS_LAYERS_ACTIVATION_H_
 #define STRATA_MODELS_LAYERS_ACTIVATION_H_
 
-#include <cstdint>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "kernels/activation/activation.h"
 
 namespace strata::models {
 
-enum class Activation : uint8_t { kRelu, kGelu, kGeluTanh, kSilu, kTanh };
+using kernels::Activation;
 
 // "relu", "gelu" (erf form), "gelu_new" / "gelu_pytorch_tanh" (tanh form), "silu" / "swish",
 // "tanh".

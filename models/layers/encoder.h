@@ -24,6 +24,7 @@ struct EncoderInfo {
   double norm_epsilon = 1e-6;       // for heads that normalise as the encoder does
   std::vector<std::string> labels;  // id2label of the configuration
   std::string architecture;         // architectures[0]
+  bool runs_on_kernels = false;     // its layers do not need ATen's threads
 };
 
 // Thread-safe; immutable.

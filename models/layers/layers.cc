@@ -26,15 +26,18 @@ at::Tensor Activate(const at::Tensor& x, Activation activation) {
   return x;
 }
 
+at::Tensor SinusoidFrequencies(int64_t hidden_size) {
+  return at::exp(at::arange((hidden_size + 1) / 2, at::TensorOptions().dtype(at::kFloat)) *
+                 (-2.0 * std::log(10000.0) / static_cast<double>(hidden_size)));
+}
+
 at::Tensor SinusoidPositions(const at::Tensor& positions, int64_t hidden_size) {
   // The table holds only the positions that occur: few, since they count siblings.
   const int64_t rows = positions.numel() == 0 ? 1 : positions.max().item<int64_t>() + 1;
   const auto options = at::TensorOptions().dtype(at::kFloat);
   const at::Tensor position = at::arange(rows, options).unsqueeze(1);
   const int64_t half = (hidden_size + 1) / 2;
-  const at::Tensor frequency = at::exp(
-      at::arange(half, options) * (-2.0 * std::log(10000.0) / static_cast<double>(hidden_size)));
-  const at::Tensor angle = position * frequency;                             // [rows, half]
+  const at::Tensor angle = position * SinusoidFrequencies(hidden_size);      // [rows, half]
   const at::Tensor table = at::stack({angle.sin(), angle.cos()}, /*dim=*/2)  // sin, cos, sin, ...
                                .reshape({rows, 2 * half})
                                .narrow(1, 0, hidden_size);

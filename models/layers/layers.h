@@ -21,6 +21,9 @@ at::Tensor Activate(const at::Tensor& x, Activation activation);
 // int64, >= 0; returns [T, C] float32.
 at::Tensor SinusoidPositions(const at::Tensor& positions, int64_t hidden_size);
 
+// Frequencies of that table, [(C + 1) / 2] float32: 10000^(-2i/C).
+at::Tensor SinusoidFrequencies(int64_t hidden_size);
+
 // Dropout with a probability of 0 is the identity.
 at::Tensor Dropout(const at::Tensor& x, double probability);
 

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "kernels/norm/row_norm.h"
 #include "models/layers/layers.h"
 
 namespace strata::models {
@@ -19,10 +20,7 @@ inline at::Tensor Apply(const Linear& linear, const at::Tensor& x) {
   return at::linear(x, linear.weight, linear.bias);
 }
 
-enum class NormKind : uint8_t {
-  kLayerNorm,  // w · (x - mean) / sqrt(variance + epsilon) + b
-  kRmsNorm,    // w · x / sqrt(mean(x²) + epsilon)
-};
+using kernels::NormKind;
 
 struct Norm {
   at::Tensor weight;  // [C]
@@ -34,6 +32,9 @@ inline at::Tensor Normalize(const Norm& norm, NormKind kind, double epsilon, con
   if (kind == NormKind::kRmsNorm) return RmsNorm(x, norm.weight, epsilon);
   return at::layer_norm(x, {norm.weight.size(0)}, norm.weight, norm.bias, epsilon);
 }
+
+// The same in place, for inference: no gradients. x [T, C] float32, contiguous.
+void NormalizeInPlace(const Norm& norm, NormKind kind, double epsilon, at::Tensor& x);
 
 }  // namespace strata::models
 

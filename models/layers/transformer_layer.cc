@@ -7,6 +7,11 @@ at::Tensor NormalizeBy(const TransformerLayerSpec& spec, const Norm& norm, const
   return Normalize(norm, spec.norm, spec.epsilon, x);
 }
 
+// Null for a tensor that is not there. Weights are float32 and contiguous.
+const float* DataOf(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+}
+
 at::Tensor FeedForward(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                        const at::Tensor& x) {
   at::Tensor inner = Apply(layer.feed_forward_in, x);
@@ -42,8 +47,46 @@ TransformerLayer InitialTransformerLayer(const TransformerLayerSpec& spec,
   return layer;
 }
 
+absl::Status PackForInference(const TransformerLayerSpec& spec, TransformerLayer& layer) {
+  kernels::EncoderLayerSpec packed;
+  packed.is_pre_norm = spec.norm_place == NormPlace::kBefore;
+  packed.norm = spec.norm;
+  packed.epsilon = static_cast<float>(spec.epsilon);
+  packed.activation = spec.activation;
+  packed.is_gated = spec.is_gated;
+  packed.hidden_size = static_cast<int>(layer.qkv.weight.size(1));
+  packed.attention_size = static_cast<int>(layer.qkv.weight.size(0) / 3);
+  packed.feed_forward_size = static_cast<int>(layer.feed_forward_out.weight.size(1));
+  kernels::EncoderLayerWeights weights;
+  weights.qkv = DataOf(layer.qkv.weight);
+  weights.qkv_bias = DataOf(layer.qkv.bias);
+  weights.attention_out = DataOf(layer.attention_out.weight);
+  weights.attention_out_bias = DataOf(layer.attention_out.bias);
+  weights.attention_norm = DataOf(layer.attention_norm.weight);
+  weights.attention_norm_bias = DataOf(layer.attention_norm.bias);
+  weights.feed_forward_in = DataOf(layer.feed_forward_in.weight);
+  weights.feed_forward_in_bias = DataOf(layer.feed_forward_in.bias);
+  weights.feed_forward_out = DataOf(layer.feed_forward_out.weight);
+  weights.feed_forward_out_bias = DataOf(layer.feed_forward_out.bias);
+  weights.feed_forward_norm = DataOf(layer.feed_forward_norm.weight);
+  weights.feed_forward_norm_bias = DataOf(layer.feed_forward_norm.bias);
+  auto made = kernels::EncoderLayer::Pack(packed, weights, *kernels::SharedThreadPool());
+  if (!made.ok()) return made.status();
+  layer = TransformerLayer();
+  layer.packed = std::make_shared<const kernels::EncoderLayer>(*std::move(made));
+  return absl::OkStatus();
+}
+
 at::Tensor ProjectQkv(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                       const at::Tensor& x) {
+  if (layer.packed != nullptr) {
+    const at::Tensor rows = x.contiguous();
+    const int64_t size = 3 * layer.packed->spec().attention_size;
+    at::Tensor qkv = at::empty({rows.size(0), size}, rows.options());
+    layer.packed->ProjectQkv(rows.const_data_ptr<float>(), rows.size(1), rows.size(0),
+                             qkv.mutable_data_ptr<float>(), size, *kernels::SharedThreadPool());
+    return qkv;
+  }
   return Apply(layer.qkv, spec.norm_place == NormPlace::kBefore
                               ? NormalizeBy(spec, layer.attention_norm, x)
                               : x);
@@ -66,6 +109,13 @@ at::Tensor AddFeedForward(const TransformerLayerSpec& spec, const TransformerLay
 
 at::Tensor FinishLayer(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                        const at::Tensor& x, const at::Tensor& context) {
+  if (layer.packed != nullptr) {
+    at::Tensor h = x.clone(at::MemoryFormat::Contiguous);
+    const at::Tensor rows = context.contiguous();
+    layer.packed->Finish(rows.const_data_ptr<float>(), rows.size(1), rows.size(0),
+                         h.mutable_data_ptr<float>(), h.size(1), *kernels::SharedThreadPool());
+    return h;
+  }
   return AddFeedForward(spec, layer, AddAttention(spec, layer, x, context));
 }
 

@@ -13,7 +13,10 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <memory>
 
+#include "absl/status/status.h"
+#include "kernels/encoder/encoder_layer.h"
 #include "models/layers/activation.h"
 #include "models/layers/linear.h"
 
@@ -41,6 +44,8 @@ struct TransformerLayer {
   Linear feed_forward_in;   // [F, C]; gated: [2F, C], the activated half first
   Linear feed_forward_out;  // [C, F]
   Norm feed_forward_norm;   // [C]
+  // After PackForInference, in place of all the others.
+  std::shared_ptr<const kernels::EncoderLayer> packed;
 };
 
 struct TransformerLayerSize {
@@ -55,18 +60,24 @@ struct TransformerLayerSize {
 TransformerLayer InitialTransformerLayer(const TransformerLayerSpec& spec,
                                          const TransformerLayerSize& size, double std = 0.02);
 
-// x [T, C] → q, k and v of every token, [T, 3A]. Differentiable; thread-safe.
+// Puts the weights into the order in which the kernels of this processor read them, and lets go of
+// the tensors. From then on the functions below run on those kernels: no gradients, no dropout, on
+// kernels::SharedThreadPool(), and a row's result is bit-equal whatever rows stand beside it.
+// INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+absl::Status PackForInference(const TransformerLayerSpec& spec, TransformerLayer& layer);
+
+// x [T, C] → q, k and v of every token, [T, 3A]. Differentiable unless packed; thread-safe.
 at::Tensor ProjectQkv(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                       const at::Tensor& x);
 
 // The two halves: x [T, C] and what the attention gave, context [T, A] → h; h [T, C] → y. A decoder
-// has its cross-attention between them.
+// has its cross-attention between them. Not for packed layers.
 at::Tensor AddAttention(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                         const at::Tensor& x, const at::Tensor& context);
 at::Tensor AddFeedForward(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                           const at::Tensor& h);
 
-// Both: x and context → the layer's output, [T, C]. Differentiable; thread-safe.
+// Both: x and context → the layer's output, [T, C]. Differentiable unless packed; thread-safe.
 at::Tensor FinishLayer(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                        const at::Tensor& x, const at::Tensor& context);
 

@@ -18,17 +18,21 @@ bool IsFloat(TensorType type) {
          type == TensorType::kFloat32 || type == TensorType::kFloat64;
 }
 
+absl::Status Refuse(const std::string& where, const WeightEntry& entry, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat(where, ": weight '", entry.key, "' ", what));
+}
+
 absl::Status CheckEntry(const WeightEntry& entry, const TensorView& view,
                         const std::string& where) {
   if (view.shape != entry.shape) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(where, ": weight '", entry.key, "' has shape ", ShapeString(view.shape),
-                     ", the configuration asks for ", ShapeString(entry.shape)));
+    return Refuse(where, entry,
+                  absl::StrCat("has shape ", ShapeString(view.shape),
+                               ", the configuration asks for ", ShapeString(entry.shape)));
   }
   if (!IsFloat(view.type)) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": weight '", entry.key, "' has type ",
-                                                   std::string(TensorTypeName(view.type)),
-                                                   ", a float type is needed"));
+    return Refuse(where, entry,
+                  absl::StrCat("has type ", std::string(TensorTypeName(view.type)),
+                               ", a float type is needed"));
   }
   return absl::OkStatus();
 }
@@ -37,8 +41,7 @@ absl::Status LoadEntry(const WeightEntry& entry, const TensorView& view, const s
   const at::Tensor source = ToTensor(view).to(at::kFloat);
   // A sum is finite only if every term is, barring overflow of huge but finite weights.
   if (!std::isfinite(source.sum(at::kDouble).item<double>())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(where, ": weight '", entry.key, "' holds NaN or infinity"));
+    return Refuse(where, entry, "holds NaN or infinity");
   }
   RowsOf(entry).copy_(source);
   return absl::OkStatus();

@@ -111,9 +111,14 @@ absl::Status VerifyHdt(const GoldenCase& golden, Comparison& comparison) {
   if (!model.ok()) return model.status();
   auto input = ReadHdtCaseInput(golden, *config, golden.input.contains("attention_mask"));
   if (!input.ok()) return input.status();
-  absl::Status status = golden.description.contains("training")
-                            ? VerifyTraining(golden, *model, *input, comparison)
-                            : VerifyForward(golden, *model, *input, comparison);
+  const bool is_training = golden.description.contains("training");
+  // What is served is what is checked; the training cases check the differentiable form.
+  if (!is_training) {
+    const absl::Status packed = model->PackForInference();
+    if (!packed.ok()) return packed;
+  }
+  absl::Status status = is_training ? VerifyTraining(golden, *model, *input, comparison)
+                                    : VerifyForward(golden, *model, *input, comparison);
   if (!status.ok()) return status;
   return CompareHdtTexts(golden, *input, comparison);
 }

@@ -62,6 +62,9 @@ class Rule:
                 self.edges[room] = set(names.split())
                 self.marks[room] = set((marks or "").split())
         for room, names in list(self.edges.items()) + list(self.test_edges.items()):
+            for name in [n for n in names if n.endswith("/*")]:
+                names.remove(name)
+                names.update(r for r in self.edges if r.startswith(name[:-1]))
             for name in names:
                 if name not in self.edges and name != "tests/support":
                     raise SystemExit(f"{path}: {room} may include {name}, which has no line")

@@ -1,0 +1,44 @@
+// A base-size model with random weights as a benchmark sees it: a document's shape in, a forward
+// pass out.
+#ifndef STRATA_MODELS_BENCH_BENCH_MODEL_H_
+#define STRATA_MODELS_BENCH_BENCH_MODEL_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace strata::models {
+
+// Sections, each a list of sentence lengths in content tokens (anchors and the like not counted).
+using DocumentShape = std::vector<std::vector<int32_t>>;
+
+// What one pass took in and what it had to compute.
+struct BenchWork {
+  int64_t rows = 0;         // tokens that the model computes, anchors included
+  double linear_flops = 0;  // two for a multiply-add
+  double attention_flops = 0;
+};
+
+class BenchModel {
+ public:
+  virtual ~BenchModel() = default;
+  // Token ids of the shapes in, last hidden states out, as one packed batch. Ids are the same in
+  // every pass.
+  virtual absl::StatusOr<BenchWork> Run(absl::Span<const DocumentShape> documents) const = 0;
+  virtual int64_t weight_bytes() const = 0;
+};
+
+// `name`: "hdt". INVALID_ARGUMENT lists the names.
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeBenchModel(const std::string& name);
+
+// HDT-E base: 12 layers, 768 wide.
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeHdtBenchModel();
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_BENCH_BENCH_MODEL_H_
