@@ -15,10 +15,12 @@ std::pair<size_t, size_t> SentenceRange(const DocumentView& view) {
           static_cast<size_t>(range.second - document.begin())};
 }
 
-// The tree node of the section anchor above a token of the document.
-int32_t SectionNode(const AnchoredSequence& sequence, int64_t token) {
-  const int32_t section = sequence.parents[static_cast<size_t>(token)];
-  return sequence.nodes[static_cast<size_t>(section)];
+// The innermost section that holds a node (or is it), or the document.
+int32_t SectionOf(const DocumentTree& tree, int32_t node) {
+  while (node > 0 && tree.nodes()[static_cast<size_t>(node)].kind != NodeKind::kSection) {
+    node = tree.nodes()[static_cast<size_t>(node)].parent;
+  }
+  return std::max(node, 0);
 }
 
 std::string HeadingOf(const DocumentTree& tree, int32_t section) {
@@ -32,34 +34,62 @@ std::string HeadingOf(const DocumentTree& tree, int32_t section) {
   return "";
 }
 
-void Explain(const DocumentView& view, int64_t best, TaskResult& result) {
-  const auto [begin, end] = SentenceRange(view);
-  const auto count = static_cast<int64_t>(end - begin);
-  const at::Tensor weights =
-      view.classified->sentence_weights.narrow(0, static_cast<int64_t>(begin), count).contiguous();
-  const at::Tensor logits =
-      view.classified->sentence_logits.narrow(0, static_cast<int64_t>(begin), count);
-  const at::Tensor contributions =
-      (weights * (logits.select(1, best) - logits.mean(1))).contiguous();
+// How much the anchors of one document counted.
+struct Evidence {
+  std::vector<int64_t> tokens;  // [n] of the document's sequence
+  at::Tensor weights;           // [n]
+  at::Tensor effects;           // [n, K]
+};
+
+Evidence EvidenceOf(const DocumentView& view) {
+  const AnchorEvidence& own = view.output.evidence;
+  const std::vector<int32_t>& rows = view.classified ? view.classified->rows : own.rows;
+  const std::vector<int64_t>& document = view.classified ? view.classified->document : own.document;
+  const auto [first, last] = std::equal_range(document.begin(), document.end(), view.index);
+  const int64_t begin = first - document.begin(), count = last - first;
+  Evidence evidence;
+  for (int64_t i = begin; i < begin + count; ++i) {
+    evidence.tokens.push_back(rows[static_cast<size_t>(i)] - view.batch.cu_seqlens[view.index]);
+  }
+  if (view.classified) {
+    evidence.weights = view.classified->sentence_weights.narrow(0, begin, count);
+    evidence.effects =
+        evidence.weights.unsqueeze(1) * view.classified->sentence_logits.narrow(0, begin, count);
+  } else {
+    evidence.weights = own.weights.narrow(0, begin, count);
+    evidence.effects = own.effects.narrow(0, begin, count);
+  }
+  return evidence;
+}
+
+void Explain(const DocumentView& view, LabelKind kind, int64_t best, TaskResult& result) {
+  const Evidence evidence = EvidenceOf(view);
+  at::Tensor effects = evidence.effects.select(1, best);
+  // Where labels exclude each other, what raises all of them alike speaks for none.
+  if (kind == LabelKind::kOneOfAll) effects = effects - evidence.effects.mean(1);
+  const at::Tensor weights = evidence.weights.contiguous(), contributions = effects.contiguous();
   const float* weight = weights.const_data_ptr<float>();
   const float* contribution = contributions.const_data_ptr<float>();
 
   const DocumentTree& tree = view.document.tree;
   const AnchoredSequence& sequence = view.document.sequence;
-  const int32_t first_row = view.batch.cu_seqlens[view.index];
   std::map<int32_t, size_t> place_of_section;  // tree node → place in result.sections
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t token = view.classified->rows[begin + i] - first_row;
-    const int32_t node = sequence.nodes[static_cast<size_t>(token)];
-    const Node& leaf = tree.nodes()[static_cast<size_t>(node)];
+  for (size_t i = 0; i < evidence.tokens.size(); ++i) {
+    const auto token = static_cast<size_t>(evidence.tokens[i]);
+    const int32_t node = sequence.nodes[token];
+    const ByteSpan span = sequence.spans[token];
+    const Node& owner = tree.nodes()[static_cast<size_t>(node)];
+    const bool is_whole = span.begin == owner.text.begin && span.end == owner.text.end;
     result.sentences.push_back(
-        {node, leaf.kind, leaf.source, std::string(tree.TextOf(leaf)), weight[i], contribution[i]});
-    const int32_t section = SectionNode(sequence, token);
+        {node, owner.kind, is_whole ? owner.source : tree.ToSource(span),
+         tree.text().substr(static_cast<size_t>(span.begin), static_cast<size_t>(span.size())),
+         weight[i], contribution[i]});
+    const int32_t section = SectionOf(tree, node);
     const auto [place, is_new] = place_of_section.emplace(section, result.sections.size());
     if (is_new) {
-      const Node& owner = tree.nodes()[static_cast<size_t>(section)];
+      const Node& holder = tree.nodes()[static_cast<size_t>(section)];
       result.sections.push_back(
-          {section, owner.kind, owner.source, HeadingOf(tree, section), 0, 0});
+          {section, holder.kind, holder.source, HeadingOf(tree, section), 0, 0});
     }
     result.sections[place->second].weight += weight[i];
     result.sections[place->second].contribution += contribution[i];
@@ -113,8 +143,25 @@ void EmbedByAnchor(const DocumentView& view, EmbeddingLevel level, EmbeddingWrit
   const int32_t first_row = view.batch.cu_seqlens[view.index];
   for (int64_t t = 0; t < sequence.num_tokens(); ++t) {
     if (sequence.roles[static_cast<size_t>(t)] != role) continue;
-    writer.Write(level, view.states[first_row + t], sequence.nodes[static_cast<size_t>(t)],
+    writer.Write(level, view.output.states[first_row + t], sequence.nodes[static_cast<size_t>(t)],
                  sequence.spans[static_cast<size_t>(t)]);
+  }
+}
+
+// The mean of the tokens' states of every section, for sequences whose sections have no anchor.
+void EmbedSectionsByTokens(const DocumentView& view, EmbeddingWriter& writer) {
+  const DocumentTree& tree = view.document.tree;
+  const AnchoredSequence& sequence = view.document.sequence;
+  std::map<int32_t, std::vector<int64_t>> rows_of_section;
+  for (size_t t = 0; t < sequence.roles.size(); ++t) {
+    if (sequence.roles[t] != TokenRole::kWord) continue;
+    rows_of_section[SectionOf(tree, sequence.nodes[t])].push_back(
+        view.batch.cu_seqlens[view.index] + static_cast<int64_t>(t));
+  }
+  for (const auto& [section, rows] : rows_of_section) {
+    writer.Write(EmbeddingLevel::kSection,
+                 view.output.states.index_select(0, at::tensor(rows, at::kLong)).mean(0), section,
+                 tree.nodes()[static_cast<size_t>(section)].text);
   }
 }
 
@@ -143,12 +190,15 @@ void EmbedByHead(const DocumentView& view, EmbeddingLevel level, EmbeddingWriter
       writer.Write(level, states[i], sequence.nodes[token], sequence.spans[token]);
     }
   } else {
-    for (int64_t from = 0; from < count;) {  // runs of sentences under one section anchor
-      const int32_t anchor = sequence.parents[static_cast<size_t>(token_of(from))];
+    const auto section_of = [&](int64_t i) {
+      return SectionOf(tree, sequence.nodes[static_cast<size_t>(token_of(i))]);
+    };
+    for (int64_t from = 0; from < count;) {  // runs of sentences of one section
+      const int32_t section = section_of(from);
       int64_t to = from + 1;
-      while (to < count && sequence.parents[static_cast<size_t>(token_of(to))] == anchor) ++to;
-      writer.Write(level, pooled(from, to), sequence.nodes[static_cast<size_t>(anchor)],
-                   sequence.spans[static_cast<size_t>(anchor)]);
+      while (to < count && section_of(to) == section) ++to;
+      writer.Write(level, pooled(from, to), section,
+                   tree.nodes()[static_cast<size_t>(section)].text);
       from = to;
     }
   }
@@ -173,16 +223,19 @@ TokenCounts CountTokens(const DocumentView& view) {
 }
 
 void AnswerClassify(const DocumentView& view, const std::vector<std::string>& labels,
-                    const TaskRequest& request, TaskResult& result) {
-  const at::Tensor logits = view.classified->logits[view.index].contiguous();
-  const at::Tensor probabilities = at::softmax(logits, 0);
+                    LabelKind kind, const TaskRequest& request, TaskResult& result) {
+  const at::Tensor logits =
+      (view.classified ? view.classified->logits : view.output.logits)[view.index].contiguous();
+  at::Tensor probabilities = at::zeros_like(logits);
+  if (kind == LabelKind::kOneOfAll) probabilities = at::softmax(logits, 0);
+  if (kind == LabelKind::kEachByItself) probabilities = at::sigmoid(logits);
   const float* logit = logits.const_data_ptr<float>();
   const float* probability = probabilities.const_data_ptr<float>();
   std::vector<size_t> order(labels.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return logit[a] > logit[b]; });
-  if (request.explain) Explain(view, static_cast<int64_t>(order[0]), result);
+  if (request.explain) Explain(view, kind, static_cast<int64_t>(order[0]), result);
   if (request.top_k > 0 && static_cast<size_t>(request.top_k) < order.size()) {
     order.resize(static_cast<size_t>(request.top_k));
   }
@@ -191,9 +244,16 @@ void AnswerClassify(const DocumentView& view, const std::vector<std::string>& la
 
 void AnswerEmbed(const DocumentView& view, const TaskRequest& request, TaskResult& result) {
   EmbeddingWriter writer(view, request, result);
+  const std::vector<TokenRole>& roles = view.document.sequence.roles;
+  const bool has_sections = std::ranges::find(roles, TokenRole::kSectionAnchor) != roles.end();
   for (EmbeddingLevel level : request.levels) {
     if (view.classified != nullptr && level != EmbeddingLevel::kToken) {
       EmbedByHead(view, level, writer);
+    } else if (level == EmbeddingLevel::kDocument && view.output.documents.defined()) {
+      writer.Write(level, view.output.documents[view.index], 0,
+                   view.document.tree.nodes().front().text);
+    } else if (level == EmbeddingLevel::kSection && !has_sections) {
+      EmbedSectionsByTokens(view, writer);
     } else {
       EmbedByAnchor(view, level, writer);
     }

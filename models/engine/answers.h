@@ -10,6 +10,7 @@
 #include "models/batch/packed_batch.h"
 #include "models/engine/engine.h"
 #include "models/heads/sentence_classifier.h"
+#include "models/layers/encoder.h"
 
 namespace strata::models {
 
@@ -18,15 +19,16 @@ struct DocumentView {
   const PreparedDocument& document;
   const PackedBatch& batch;
   int64_t index;                               // of the document in the batch
-  const at::Tensor& states;                    // [T, C]
-  const SentenceClassifierOutput* classified;  // null without a classification head
+  const EncoderOutput& output;                 // states, and the architecture's own head
+  const SentenceClassifierOutput* classified;  // null without our own classification head
 };
 
 TokenCounts CountTokens(const DocumentView& view);
 
-// Fills labels, and sentences and sections if an explanation was asked for.
+// Fills labels, and sentences and sections if an explanation was asked for. `kind`: how the logits
+// are read.
 void AnswerClassify(const DocumentView& view, const std::vector<std::string>& labels,
-                    const TaskRequest& request, TaskResult& result);
+                    LabelKind kind, const TaskRequest& request, TaskResult& result);
 
 // Fills embeddings.
 void AnswerEmbed(const DocumentView& view, const TaskRequest& request, TaskResult& result);

@@ -162,7 +162,7 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   info.model_type = *model_type;
   info.tokenizer = std::string((*tokenizer)->kind());
   info.tasks = {Task::kEmbed};
-  if (classifier->has_value()) {
+  if (classifier->has_value() || (*encoder)->info().classifies) {
     info.tasks.push_back(Task::kClassify);
     info.labels = (*encoder)->info().labels;
   }
@@ -181,7 +181,7 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
 
 absl::Status LoadedEngine::Check(const TaskRequest& request) const {
   if (request.task == Task::kClassify) {
-    if (!classifier_) {
+    if (!classifier_ && !encoder_->info().classifies) {
       return absl::InvalidArgumentError(
           "this model has no classification head; ask it for embeddings, or name another model");
     }
@@ -245,20 +245,22 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
 
   auto packed = Pack(sequences);
   if (!packed.ok()) return packed.status();
-  auto states = encoder_->Forward(*packed, cancelled);
-  if (!states.ok()) return states.status();
+  auto output = encoder_->ForwardWithHead(*packed, cancelled);
+  if (!output.ok()) return output.status();
   std::optional<SentenceClassifierOutput> classified;
   if (classifier_) {
-    classified = ClassifySentences(*classifier_, *states, *packed, encoder_->info().norm_epsilon);
+    classified =
+        ClassifySentences(*classifier_, output->states, *packed, encoder_->info().norm_epsilon);
   }
+  const LabelKind kind = classifier_ ? LabelKind::kOneOfAll : encoder_->info().label_kind;
   for (size_t b = 0; b < places.size(); ++b) {
     const WorkItem& item = batch[places[b]];
     TaskResult& result = results[places[b]];
-    const DocumentView view{*item.document, *packed, static_cast<int64_t>(b), *states,
+    const DocumentView view{*item.document, *packed, static_cast<int64_t>(b), *output,
                             classified ? &*classified : nullptr};
     result.tokens = CountTokens(view);
     if (item.request.task == Task::kClassify) {
-      AnswerClassify(view, info_.labels, item.request, result);
+      AnswerClassify(view, info_.labels, kind, item.request, result);
     } else {
       AnswerEmbed(view, item.request, result);
     }

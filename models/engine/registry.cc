@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "models/clap/clap_encoder.h"
+#include "models/hat/hat_encoder.h"
 #include "models/hdt/hdt_encoder.h"
 #include "models/htsat/htsat_encoder.h"
 #include "models/swin/swin.h"
@@ -19,6 +20,7 @@ struct Row {
 
 // One line an architecture. "hed" is how the hub lists the published HDT-E.
 constexpr Row<EncoderLoader> kArchitectures[] = {
+    {"hierarchical-transformer", LoadHatEncoder},
     {"hdt", LoadHdtEncoder},
     {"hed", LoadHdtEncoder},
 };

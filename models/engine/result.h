@@ -43,14 +43,18 @@ struct TaskRequest {
 
 struct LabelScore {
   std::string label;
-  float probability = 0;  // softmax over all labels
+  // Softmax over all labels; of a model whose labels do not exclude each other (problem_type
+  // multi_label_classification) each label's own; 0 where the logit is a value (regression).
+  float probability = 0;
   float logit = 0;
 };
 
-// How much one node counted for the best label. The contributions of all sentences (headings are
-// sentences here) add up to the best label's logit less its bias and less the mean over labels;
-// a section's is the sum of its sentences'. weight: the share of the pooling that went to it,
-// sum 1.
+// How much one node counted for the best label. weight: the share of the pooling that went to it,
+// sum 1. With our own classification head the contributions of all sentences (headings are
+// sentences here) add up to the best label's logit less its bias and less the mean over labels.
+// With the head of another checkpoint a "sentence" is what the architecture has a vector for (HAT:
+// a segment), and its contribution what the logit would lose without it, less the mean over labels
+// where they exclude each other; these do not add up. A section's is the sum of its sentences'.
 struct NodeContribution {
   int32_t node = -1;  // in DocumentTree::nodes()
   NodeKind kind = NodeKind::kSentence;
@@ -60,10 +64,12 @@ struct NodeContribution {
   float contribution = 0;
 };
 
-// A model with a classification head gives what that head reads: the pooled vector of the document,
-// the sentence anchors' normalised states, and for a section the pooled vector of its sentences
-// (text behind a subsection opens its section again, with a vector of its own). Any other model
-// gives the states of the anchor tokens. Tokens: the last hidden state.
+// A model with our classification head gives what that head reads: the pooled vector of the
+// document, the sentence anchors' normalised states, and for a section the pooled vector of its
+// sentences (text behind a subsection opens its section again, with a vector of its own). Any other
+// model gives the states of the anchor tokens; HAT, whose anchors are segments, also its own pooled
+// vector of the document, and for a section the mean of its tokens. Tokens: the last hidden
+// state.
 struct Embedding {
   EmbeddingLevel level = EmbeddingLevel::kDocument;
   int32_t node = -1;

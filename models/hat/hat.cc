@@ -18,7 +18,7 @@
 // probabilities (attention_probs_dropout_prob).
 #include "models/hat/hat.h"
 
-#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "absl/status/status.h"
@@ -64,7 +64,7 @@ absl::Status MergeAliases(const HatConfig& config, const HatHeads& heads, const 
 
 bool IsHeadKey(const std::string& key) {
   for (const char* head : {"lm_head.", "pooler.", "sentencizer.", "classifier.", "qa_outputs.",
-                           "document_cls.", "sentence_cls."}) {
+                           "lwan.", "document_cls.", "sentence_cls."}) {
     if (absl::StartsWith(key, head)) return true;
   }
   return false;
@@ -79,7 +79,9 @@ HatHeads Hat::HeadsIn(const TensorMap& checkpoint) {
   heads.attentive = checkpoint.contains("pooler.attentive_pooling.v.weight");
   heads.sentencizer = checkpoint.contains("sentencizer.dense.weight");
   heads.spans = checkpoint.contains("qa_outputs.weight");
-  const auto classifier = checkpoint.find("classifier.weight");
+  heads.label_attention = checkpoint.contains("lwan.U.weight");
+  const auto classifier =
+      checkpoint.find(heads.label_attention ? "lwan.U.weight" : "classifier.weight");
   if (classifier != checkpoint.end() && classifier->second.shape.size() == 2) {
     heads.num_classes = classifier->second.shape[0];
   }
@@ -141,6 +143,9 @@ absl::StatusOr<at::Tensor> Hat::Forward(const HatBatch& batch,
     places = at::embedding(weights_.cross_positions, IdTensor(batch.cross_positions),
                            config_.pad_token_id);
   }
+  const double scale = 1.0 / std::sqrt(static_cast<double>(config_.head_size()));
+  TreePass within(batch.within.plan, config_.num_attention_heads, config_.head_size(), scale);
+  TreePass across(batch.across.plan, config_.num_attention_heads, config_.head_size(), scale);
   at::Tensor hidden = Embed(batch, options.dropout);
   for (size_t n = 0; n < weights_.layers.size(); ++n) {
     if (options.cancelled && options.cancelled()) {
@@ -149,18 +154,34 @@ absl::StatusOr<at::Tensor> Hat::Forward(const HatBatch& batch,
     HatLayerMaps* maps = options.maps == nullptr ? nullptr : &options.maps->emplace_back();
     const HatLayerWeights& layer = weights_.layers[n];
     if (config_.encoder_layout[n].has_segment_encoder) {
-      hidden = Encode(layer.segment, spec, hidden, batch.within,
-                      maps == nullptr ? nullptr : &maps->within);
+      const absl::Status status = Encode(layer.segment, spec, batch.within, within,
+                                         maps == nullptr ? nullptr : &maps->within, hidden);
+      if (!status.ok()) return status;
     }
-    if (config_.encoder_layout[n].has_cross_encoder) {
-      at::Tensor firsts = hidden.index_select(0, first_rows);
-      if (places.defined()) firsts = firsts + places;
-      firsts = Encode(layer.cross, spec, firsts, batch.across,
-                      maps == nullptr ? nullptr : &maps->across);
-      hidden = hidden.index_copy(0, first_rows, firsts);
-    }
+    if (!config_.encoder_layout[n].has_cross_encoder) continue;
+    at::Tensor firsts = hidden.index_select(0, first_rows);
+    if (places.defined()) firsts = firsts + places;
+    const absl::Status status = Encode(layer.cross, spec, batch.across, across,
+                                       maps == nullptr ? nullptr : &maps->across, firsts);
+    if (!status.ok()) return status;
+    hidden = is_packed_ ? hidden.index_copy_(0, first_rows, firsts)
+                        : hidden.index_copy(0, first_rows, firsts);
   }
   return hidden;
+}
+
+absl::Status Hat::PackForInference() {
+  for (size_t n = 0; n < weights_.layers.size(); ++n) {
+    for (const auto& [has_encoder, encoder] :
+         {std::pair{config_.encoder_layout[n].has_segment_encoder, &weights_.layers[n].segment},
+          {config_.encoder_layout[n].has_cross_encoder, &weights_.layers[n].cross}}) {
+      if (!has_encoder) continue;
+      const absl::Status status = models::PackForInference(HatLayerSpec(config_), encoder->layer);
+      if (!status.ok()) return status;
+    }
+  }
+  is_packed_ = true;
+  return absl::OkStatus();
 }
 
 absl::Status Hat::CheckRows(const HatBatch& batch) const {
@@ -193,19 +214,26 @@ at::Tensor Hat::Embed(const HatBatch& batch, double dropout) const {
   if (config_.position_embedding_type == HatPositions::kAbsolute) {
     sum = sum + at::embedding(weights_.position_embeddings, IdTensor(batch.positions), pad);
   }
+  if (is_packed_) {
+    NormalizeInPlace(weights_.embedding_norm, NormKind::kLayerNorm, config_.layer_norm_eps, sum);
+    return sum;
+  }
   return Dropout(
       Normalize(weights_.embedding_norm, NormKind::kLayerNorm, config_.layer_norm_eps, sum),
       dropout);
 }
 
-at::Tensor Hat::Encode(const HatEncoderWeights& encoder, const TransformerLayerSpec& spec,
-                       const at::Tensor& x, const AttentionSets& sets,
-                       std::vector<at::Tensor>* maps) const {
+absl::Status Hat::Encode(const HatEncoderWeights& encoder, const TransformerLayerSpec& spec,
+                         const AttentionSets& sets, TreePass& tree, std::vector<at::Tensor>* maps,
+                         at::Tensor& x) const {
   const HatAttentionParams params{config_.num_attention_heads, config_.head_size(),
                                   config_.position_embedding_type, encoder.distances};
+  const bool is_tree = params.positions == HatPositions::kAbsolute && sets.guests.empty();
+  if (is_tree && maps == nullptr) return tree.Apply(spec, encoder.layer, x);
   const at::Tensor qkv = ProjectQkv(spec, encoder.layer, x);
   if (maps != nullptr) *maps = HatAttentionMaps(params, qkv, sets);
-  return FinishLayer(spec, encoder.layer, x, HatAttention(params, qkv, sets));
+  x = FinishLayer(spec, encoder.layer, x, HatAttention(params, tree, qkv, sets));
+  return absl::OkStatus();
 }
 
 }  // namespace strata::models

@@ -17,6 +17,7 @@
 #include "models/hat/hat_batch.h"
 #include "models/hat/hat_config.h"
 #include "models/hat/hat_weights.h"
+#include "models/layers/tree_pass.h"
 
 namespace strata::models {
 
@@ -65,6 +66,10 @@ class Hat {
     return HatWeightTable(config_, heads_, "hi_transformer.", false, weights_);
   }
 
+  // For serving: from then on the layers run on the kernels of this processor, without gradients
+  // and without dropout, and Table() is no more. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+  absl::Status PackForInference();
+
   // Last hidden states of all rows, [R, d]. INVALID_ARGUMENT: an id, a position, a type or a
   // segment's number that is outside its table (says which). CANCELLED.
   absl::StatusOr<at::Tensor> Forward(const HatBatch& batch,
@@ -73,13 +78,14 @@ class Hat {
  private:
   absl::Status CheckRows(const HatBatch& batch) const;
   at::Tensor Embed(const HatBatch& batch, double dropout) const;
-  at::Tensor Encode(const HatEncoderWeights& encoder, const TransformerLayerSpec& spec,
-                    const at::Tensor& x, const AttentionSets& sets,
-                    std::vector<at::Tensor>* maps) const;
+  absl::Status Encode(const HatEncoderWeights& encoder, const TransformerLayerSpec& spec,
+                      const AttentionSets& sets, TreePass& tree, std::vector<at::Tensor>* maps,
+                      at::Tensor& x) const;
 
   HatConfig config_;
   HatHeads heads_;
   HatWeights weights_;
+  bool is_packed_ = false;
 };
 
 }  // namespace strata::models

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "kernels/torch/block_sparse_attention_op.h"
-
 namespace strata::models {
 namespace {
 
@@ -72,20 +70,12 @@ class GroupAttention {
 
 }  // namespace
 
-at::Tensor HatAttention(const HatAttentionParams& params, const at::Tensor& qkv,
-                        const AttentionSets& sets) {
+at::Tensor HatAttention(const HatAttentionParams& params, const TreePass& tree,
+                        const at::Tensor& qkv, const AttentionSets& sets) {
   const GroupAttention dense(params, qkv, sets);
   const bool is_relative = params.positions != HatPositions::kAbsolute;
-  at::Tensor context;
-  if (is_relative) {
-    context = at::zeros({qkv.size(0), qkv.size(1) / 3}, qkv.options());
-  } else {
-    const at::Tensor heads = qkv.view({qkv.size(0), 3, params.num_heads, params.head_size});
-    context = kernels::BlockSparseAttention(heads.select(1, 0), heads.select(1, 1),
-                                            heads.select(1, 2), sets.plan,
-                                            1.0 / std::sqrt(static_cast<double>(params.head_size)))
-                  .reshape({qkv.size(0), qkv.size(1) / 3});
-  }
+  const at::Tensor context =
+      is_relative ? at::zeros({qkv.size(0), qkv.size(1) / 3}, qkv.options()) : tree.Attend(qkv);
   std::vector<int32_t> rows;
   std::vector<at::Tensor> contexts;
   const auto add = [&](const std::vector<AttentionGroup>& groups) {

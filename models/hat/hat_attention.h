@@ -9,6 +9,7 @@
 
 #include "models/hat/hat_batch.h"
 #include "models/hat/hat_config.h"
+#include "models/layers/tree_pass.h"
 
 namespace strata::models {
 
@@ -22,10 +23,10 @@ struct HatAttentionParams {
   at::Tensor distances;
 };
 
-// qkv [n, 3 · H · D] → what each row gets, [n, H · D]. Scores are scaled by 1/sqrt(D).
-// Differentiable; thread-safe.
-at::Tensor HatAttention(const HatAttentionParams& params, const at::Tensor& qkv,
-                        const AttentionSets& sets);
+// qkv [n, 3 · H · D] → what each row gets, [n, H · D]. `tree` is of sets.plan, heads of H and D and
+// the scale 1/sqrt(D). Differentiable; thread-safe.
+at::Tensor HatAttention(const HatAttentionParams& params, const TreePass& tree,
+                        const at::Tensor& qkv, const AttentionSets& sets);
 
 // The softmax probabilities of every family, [H, queries, keys] each, in the order of
 // sets.families.

@@ -22,7 +22,8 @@ struct Choice {
 constexpr Choice<HatPooling> kPoolings[] = {{"max", HatPooling::kMax},
                                             {"attentive", HatPooling::kAttentive},
                                             {"first", HatPooling::kFirst},
-                                            {"last", HatPooling::kLast}};
+                                            {"last", HatPooling::kLast},
+                                            {"label_attention", HatPooling::kLabelAttention}};
 constexpr Choice<HatPositions> kPositions[] = {
     {"absolute", HatPositions::kAbsolute},
     {"relative_key", HatPositions::kRelativeKey},
@@ -36,6 +37,7 @@ constexpr Choice<HatSegmentation> kSegmentations[] = {{"grouped", HatSegmentatio
                                                       {"sentences", HatSegmentation::kSentences}};
 constexpr Choice<bool> kCrossPositions[] = {{"added", true}, {"none", false}};
 constexpr Choice<bool> kEmptySegments[] = {{"ignored", false}, {"padded", true}};
+constexpr Choice<bool> kSegmentPadding[] = {{"ignored", false}, {"attended", true}};
 
 // Returns whether the file names the field.
 template <typename Value, size_t n>
@@ -152,7 +154,7 @@ absl::StatusOr<HatPooling> ParseHatPooling(const std::string& name) {
     if (name == choice.name) return choice.value;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("pooling '", name, "' is none of max, attentive, first, last"));
+      absl::StrCat("pooling '", name, "' is none of max, attentive, first, last, label_attention"));
 }
 
 bool HatConfig::has_cross_encoder() const {
@@ -192,6 +194,7 @@ absl::StatusOr<HatConfig> ParseHatConfig(const std::string& json, const std::str
   ReadChoice(fields, "cross_segment_positions", kCrossPositions, config.adds_cross_positions);
   ReadChoice(fields, "segmentation", kSegmentations, config.segmentation);
   ReadChoice(fields, "empty_segments", kEmptySegments, config.pads_segments);
+  ReadChoice(fields, "segment_padding", kSegmentPadding, config.attends_padding);
   fields.Size("segment_overlap", 0, config.segment_overlap);
   std::string activation = "gelu";
   fields.Text("hidden_act", activation);

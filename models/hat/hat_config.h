@@ -21,9 +21,12 @@ enum class HatPooling : uint8_t {
   kAttentive,  // their softmax-weighted sum, pooler.attentive_pooling.*
   kFirst,      // the document's first token
   kLast,       // the token 128 positions before the end of the padded document
+  // A vector for each label, by attention of its own over the first tokens. Not of HAT but of
+  // 'Revisiting Transformer-based Models for Long Document Classification' (arXiv 2204.06683).
+  kLabelAttention,
 };
 
-// "max", "attentive", "first", "last".
+// "max", "attentive", "first", "last", "label_attention".
 absl::StatusOr<HatPooling> ParseHatPooling(const std::string& name);
 
 enum class HatPositions : uint8_t { kAbsolute, kRelativeKey, kRelativeKeyQuery };
@@ -79,6 +82,9 @@ struct HatConfig {
   // "empty_segments": false "ignored"; true "padded": documents count as padded to max_sentences
   // segments, whose empty ones max and attentive pooling see, as in the reference.
   bool pads_segments = false;
+  // "segment_padding": false "ignored"; true "attended": segments are filled up with pad tokens
+  // that are attended to, as the reference's grouping does where the pad id is not 0.
+  bool attends_padding = false;
 
   int32_t head_size() const { return hidden_size / num_attention_heads; }
   int64_t num_labels() const { return static_cast<int64_t>(labels.size()); }

@@ -11,12 +11,16 @@ at::Tensor Index(const std::vector<int32_t>& values) {
   return at::tensor(at::ArrayRef<int32_t>(values), at::kLong);
 }
 
-// Softmax weights of a document's segments, all copies of one together. x [n, d] → [n]
-at::Tensor AttentiveWeights(const HatWeights& weights, const at::Tensor& x,
-                            const at::Tensor& copies) {
-  const at::Tensor score =
-      at::tanh(Apply(weights.attentive_score, Apply(weights.attentive_projection, x))).squeeze(-1);
-  return at::softmax(score + copies.log(), 0);
+// Softmax over each document's segments, all copies of one together. scores [S, n] → [S, n].
+at::Tensor SegmentSoftmax(const at::Tensor& scores, const HatBatch& batch) {
+  const at::Tensor counted =
+      scores + Index(batch.segment_copies).to(scores.scalar_type()).log().unsqueeze(1);
+  std::vector<at::Tensor> shares;
+  for (int64_t b = 0; b < batch.num_documents(); ++b) {
+    const int64_t begin = batch.cu_segments[b];
+    shares.push_back(at::softmax(counted.narrow(0, begin, batch.cu_segments[b + 1] - begin), 0));
+  }
+  return at::cat(shares);
 }
 
 HatProblem ProblemOf(const HatConfig& config, const at::Tensor& labels) {
@@ -39,42 +43,38 @@ at::Tensor HatFirstTokens(const at::Tensor& states, const HatBatch& batch) {
   return states.index_select(0, Index(batch.first_rows));
 }
 
-at::Tensor HatSegmentWeights(const Hat& model, const at::Tensor& states, const HatBatch& batch,
-                             HatPooling pooling) {
-  const at::Tensor firsts = HatFirstTokens(states, batch);
-  const at::Tensor copies = Index(batch.segment_copies).to(states.scalar_type());
-  at::Tensor weights = at::zeros({batch.num_segments()}, states.options());
+at::Tensor HatAttentiveWeights(const Hat& model, const at::Tensor& states, const HatBatch& batch) {
+  const HatWeights& weights = model.weights();
+  const at::Tensor scores = at::tanh(Apply(
+      weights.attentive_score, Apply(weights.attentive_projection, HatFirstTokens(states, batch))));
+  return SegmentSoftmax(scores, batch).squeeze(-1);
+}
+
+at::Tensor HatLabelAttention(const Hat& model, const at::Tensor& states, const HatBatch& batch) {
+  return SegmentSoftmax(Apply(model.weights().label_attention, HatFirstTokens(states, batch)),
+                        batch);
+}
+
+at::Tensor HatLabelAttentionLogits(const Hat& model, const at::Tensor& states,
+                                   const HatBatch& batch) {
+  const Linear& scores = model.weights().label_scores;
+  // w_k · Σ_j a_kj x_j = Σ_j a_kj (w_k · x_j)
+  const at::Tensor parts = HatLabelAttention(model, states, batch) *
+                           at::linear(HatFirstTokens(states, batch), scores.weight);  // [S, K]
+  std::vector<at::Tensor> logits;
   for (int64_t b = 0; b < batch.num_documents(); ++b) {
-    const int64_t begin = batch.cu_segments[b], count = batch.cu_segments[b + 1] - begin;
-    at::Tensor own = weights.narrow(0, begin, count);
-    const at::Tensor x = firsts.narrow(0, begin, count);
-    switch (pooling) {
-      case HatPooling::kMax: {
-        const at::Tensor winner = x.argmax(0);
-        own.index_add_(0, winner,
-                       at::full({winner.size(0)}, 1.0 / static_cast<double>(winner.size(0)),
-                                states.options()));
-        break;
-      }
-      case HatPooling::kAttentive:
-        own.copy_(AttentiveWeights(model.weights(), x, copies.narrow(0, begin, count)));
-        break;
-      case HatPooling::kFirst:
-        own[0] = 1;
-        break;
-      case HatPooling::kLast:
-        own[batch.last_segments[static_cast<size_t>(b)] - begin] = 1;
-        break;
-    }
+    const int64_t begin = batch.cu_segments[b];
+    logits.push_back(parts.narrow(0, begin, batch.cu_segments[b + 1] - begin).sum(0));
   }
-  return weights;
+  return at::stack(logits) + scores.bias;
 }
 
 at::Tensor HatPool(const Hat& model, const at::Tensor& states, const HatBatch& batch,
                    HatPooling pooling) {
-  const at::Tensor firsts = HatFirstTokens(states, batch);
   if (pooling == HatPooling::kLast) return states.index_select(0, Index(batch.last_rows));
-  const at::Tensor copies = Index(batch.segment_copies).to(states.scalar_type());
+  const at::Tensor firsts = HatFirstTokens(states, batch);
+  at::Tensor shares;
+  if (pooling == HatPooling::kAttentive) shares = HatAttentiveWeights(model, states, batch);
   std::vector<at::Tensor> pooled;
   for (int64_t b = 0; b < batch.num_documents(); ++b) {
     const int64_t begin = batch.cu_segments[b], count = batch.cu_segments[b + 1] - begin;
@@ -82,8 +82,7 @@ at::Tensor HatPool(const Hat& model, const at::Tensor& states, const HatBatch& b
     if (pooling == HatPooling::kFirst) {
       pooled.push_back(x[0]);
     } else if (pooling == HatPooling::kAttentive) {
-      pooled.push_back(
-          at::matmul(AttentiveWeights(model.weights(), x, copies.narrow(0, begin, count)), x));
+      pooled.push_back(at::matmul(shares.narrow(0, begin, count), x));
     } else {
       pooled.push_back(std::get<0>(x.max(0)));  // its gradient goes to one segment, as there
     }

@@ -19,13 +19,19 @@ namespace strata::models {
 // First tokens' states, [S, d].
 at::Tensor HatFirstTokens(const at::Tensor& states, const HatBatch& batch);
 
-// How much each segment weighs in pooling, [S], sum 1 over a document: the share of dimensions in
-// which it is the largest (max), its softmax weight, all copies together (attentive), 1 for the
-// only one that is read. Not differentiable.
-at::Tensor HatSegmentWeights(const Hat& model, const at::Tensor& states, const HatBatch& batch,
-                             HatPooling pooling);
+// Softmax weights of attentive pooling, all copies of a segment together, [S], sum 1 over a
+// document.
+at::Tensor HatAttentiveWeights(const Hat& model, const at::Tensor& states, const HatBatch& batch);
 
-// One vector a document, [B, d]; `attentive` needs its weights.
+// Logits by label attention, [B, K]: softmax over a document's segments of u_k · x_j, all copies of
+// a segment together; logit k = w_k · Σ_j a_kj x_j + b_k.
+at::Tensor HatLabelAttentionLogits(const Hat& model, const at::Tensor& states,
+                                   const HatBatch& batch);
+// The attention itself, [S, K].
+at::Tensor HatLabelAttention(const Hat& model, const at::Tensor& states, const HatBatch& batch);
+
+// One vector a document, [B, d]; `attentive` needs its weights. Label attention has none: its
+// documents are pooled by max.
 at::Tensor HatPool(const Hat& model, const at::Tensor& states, const HatBatch& batch,
                    HatPooling pooling);
 // tanh(W·p + b) of the pooled vectors: what the classifier reads.

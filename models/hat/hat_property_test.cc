@@ -1,6 +1,7 @@
 // HAT over packed rows against the reference's padded form, written out densely: random layouts,
 // shapes, masks and settings; states, pooled vectors and gradients.
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <iostream>
@@ -173,11 +174,13 @@ PaddedBatch RandomBatch(const HatConfig& config, Random& random) {
   batch.ids = at::full(shape, config.pad_token_id, at::kInt);
   batch.mask = at::zeros(shape, at::kInt);
   batch.types = at::zeros(shape, at::kInt);
+  const bool has_masks = random.Chance(0.8);
   const bool has_types = random.Chance(0.5);
   for (int64_t b = 0; b < documents; ++b) {
     const bool all_empty = random.Chance(0.1);
     for (int64_t j = 0; j < batch.segments; ++j) {
-      const int32_t kind = all_empty ? random.Int(4, 6) : random.Int(0, 6);
+      const int32_t kind =
+          has_masks ? (all_empty ? random.Int(4, 6) : random.Int(0, 6)) : random.Int(0, 1);
       const int64_t words = kind == 0 ? k : random.Int(1, static_cast<int32_t>(k));
       for (int64_t t = 0; t < k; ++t) {
         const int64_t at = j * k + t;
@@ -278,31 +281,43 @@ TEST(HatProperty, PackedIsThePaddedForm) {
 
 TEST(HatProperty, ADocumentAloneIsAsInABatch) {
   at::set_num_threads(1);
-  for (uint64_t seed = 100; seed < 120; ++seed) {
+  int64_t exact = 0;
+  for (uint64_t seed = 100; seed < 140; ++seed) {
     SCOPED_TRACE(seed);
     at::manual_seed(seed);
     Random random(seed);
     const HatConfig config = RandomConfig(random);
     const Hat model = RandomModel(config);
+    Hat served = model;
+    ASSERT_TRUE(served.PackForInference().ok());
+    const at::NoGradGuard no_grad;
     const PaddedBatch padded = RandomBatch(config, random);
     auto batch = Pack(config, padded, false, 0, padded.ids.size(0));
     ASSERT_TRUE(batch.ok()) << batch.status();
-    auto states = model.Forward(*batch);
+    auto expected = model.Forward(*batch), states = served.Forward(*batch);
+    ASSERT_TRUE(expected.ok()) << expected.status();
     ASSERT_TRUE(states.ok()) << states.status();
-    const at::Tensor pooled = HatPool(model, *states, *batch, HatPooling::kMax);
+    EXPECT_LT(Largest(*states, *expected), 2e-4);
+    const at::Tensor pooled = HatPool(served, *states, *batch, HatPooling::kMax);
+    // The kernels promise equal bits; what padding asks for runs beside them.
+    const bool is_exact = config.position_embedding_type == HatPositions::kAbsolute &&
+                          batch->within.guests.empty() && batch->across.guests.empty();
+    const double allowed = is_exact ? 0 : 2e-5;
     int64_t row = 0;
     for (int64_t b = 0; b < padded.ids.size(0); ++b) {
       auto alone = Pack(config, padded, false, b, 1);
       ASSERT_TRUE(alone.ok()) << alone.status();
-      auto own = model.Forward(*alone);
+      auto own = served.Forward(*alone);
       ASSERT_TRUE(own.ok()) << own.status();
-      EXPECT_LT(Largest(own->narrow(0, 0, alone->num_attended),
+      EXPECT_LE(Largest(own->narrow(0, 0, alone->num_attended),
                         states->narrow(0, row, alone->num_attended)),
-                2e-5);
-      EXPECT_LT(Largest(HatPool(model, *own, *alone, HatPooling::kMax)[0], pooled[b]), 2e-5);
+                allowed);
+      EXPECT_LE(Largest(HatPool(served, *own, *alone, HatPooling::kMax)[0], pooled[b]), allowed);
       row += alone->num_attended;
     }
+    exact += is_exact && padded.ids.size(0) > 1;
   }
+  EXPECT_GT(exact, 0);
 }
 
 }  // namespace

@@ -66,7 +66,10 @@ void AddHeads(const HatConfig& config, const HatHeads& heads, HatWeights& weight
     table.Add("pooler.attentive_pooling.v.weight", weights.attentive_score.weight, {1, d});
   }
   if (heads.sentencizer) table.AddLinear("sentencizer.dense", weights.sentencizer, d, d);
-  if (heads.num_classes > 0) {
+  if (heads.label_attention) {
+    table.Add("lwan.U.weight", weights.label_attention.weight, {heads.num_classes, d});
+    table.AddLinear("lwan.final", weights.label_scores, heads.num_classes, d);
+  } else if (heads.num_classes > 0) {
     table.AddLinear("classifier", weights.classifier, heads.num_classes, d);
   }
   if (heads.spans) table.AddLinear("qa_outputs", weights.spans, 2, d);

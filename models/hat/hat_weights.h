@@ -45,6 +45,8 @@ struct HatWeights {
   Linear attentive_score;       // [1, d], no bias
   Linear sentencizer;           // [d, d]
   Linear classifier;            // [K, d]
+  Linear label_attention;       // [K, d], no bias: what each label attends by
+  Linear label_scores;          // [K, d]: what scores each label's vector
   Linear spans;                 // [2, d]: begin and end of an answer
   Linear lm_dense;              // [d, d]
   Norm lm_norm;
@@ -58,7 +60,8 @@ struct HatHeads {
   bool pooler = false;
   bool attentive = false;  // the pooler's attention
   bool sentencizer = false;
-  int64_t num_classes = 0;  // rows of the classifier; 0: none
+  int64_t num_classes = 0;       // rows of the classifier, or of the label attention; 0: none
+  bool label_attention = false;  // in place of pooler and classifier
   bool spans = false;
 };
 

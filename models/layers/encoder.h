@@ -16,7 +16,14 @@
 
 namespace strata::models {
 
-// Sizes that a user is shown.
+// How the logits of a classification head are read.
+enum class LabelKind : uint8_t {
+  kOneOfAll,      // softmax: exactly one label is right
+  kEachByItself,  // sigmoid: any number of them
+  kValue,         // no classes: each logit is a value by itself (regression)
+};
+
+// Sizes that a user is shown, and what the model can do.
 struct EncoderInfo {
   int32_t hidden_size = 0;
   int32_t num_layers = 0;
@@ -25,6 +32,24 @@ struct EncoderInfo {
   std::vector<std::string> labels;  // id2label of the configuration
   std::string architecture;         // architectures[0]
   bool runs_on_kernels = false;     // its layers do not need ATen's threads
+  bool classifies = false;          // the checkpoint has the architecture's own classification head
+  LabelKind label_kind = LabelKind::kOneOfAll;  // of that head
+};
+
+// How much each anchor of a batch counted for the labels. A anchors, K labels.
+struct AnchorEvidence {
+  std::vector<int32_t> rows;      // [A] row of the anchor in the batch
+  std::vector<int64_t> document;  // [A] rising
+  at::Tensor weights;             // [A] share in pooling, sum 1 over a document
+  at::Tensor effects;             // [A, K] what it adds to the logits
+};
+
+// B documents, T tokens, C hidden size, K labels.
+struct EncoderOutput {
+  at::Tensor states;        // [T, C] last hidden states
+  at::Tensor documents;     // [B, C] where the architecture pools documents itself, else undefined
+  at::Tensor logits;        // [B, K] of the architecture's own head, else undefined
+  AnchorEvidence evidence;  // for these logits
 };
 
 // Thread-safe; immutable.
@@ -38,6 +63,15 @@ class Encoder {
   // Last hidden states [T, C].
   virtual absl::StatusOr<at::Tensor> Forward(const PackedBatch& batch,
                                              const std::function<bool()>& cancelled) const = 0;
+  // The states, and what the architecture makes of them by its own pooling and head.
+  virtual absl::StatusOr<EncoderOutput> ForwardWithHead(
+      const PackedBatch& batch, const std::function<bool()>& cancelled) const {
+    auto states = Forward(batch, cancelled);
+    if (!states.ok()) return states.status();
+    EncoderOutput output;
+    output.states = *std::move(states);
+    return output;
+  }
 };
 
 // Makes an encoder from a model folder's parts. `is_head_key` names weights that belong to a head
