@@ -71,7 +71,8 @@ absl::Status Authorizer::Check(std::string_view authorization, Scope scope, absl
   found->left =
       found->counted == absl::InfinitePast()
           ? found->burst
-          : std::min(found->burst, found->left + absl::ToDoubleSeconds(now - found->counted) *
+          : std::min(found->burst, found->left + absl::ToDoubleSeconds(std::max(
+                                                     absl::ZeroDuration(), now - found->counted)) *
                                                      found->requests_per_second);
   found->counted = now;
   if (found->left < 1) {

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -39,6 +41,9 @@ absl::Status CheckFiles(const TlsFiles& files) {
   }
   const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_server_method()),
                                                              SSL_CTX_free);
+  if (context == nullptr) return absl::InternalError("OpenSSL cannot make a context");
+  // Without this OpenSSL would ask for the passphrase of an encrypted key on the terminal.
+  SSL_CTX_set_default_passwd_cb(context.get(), [](char*, int, int, void*) { return 0; });
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context.get(), files.certificate.c_str()) != 1) {
     return absl::InvalidArgumentError(
@@ -46,8 +51,9 @@ absl::Status CheckFiles(const TlsFiles& files) {
   }
   if (SSL_CTX_use_PrivateKey_file(context.get(), files.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(context.get()) != 1) {
-    return absl::InvalidArgumentError(absl::StrCat(files.key, ": is no PEM key of the certificate ",
-                                                   files.certificate, " (", LastSslError(), ")"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(files.key, ": is no unencrypted PEM key of the certificate ",
+                     files.certificate, " (", LastSslError(), ")"));
   }
   if (!files.client_ca.empty() &&
       SSL_CTX_load_verify_locations(context.get(), files.client_ca.c_str(), nullptr) != 1) {

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -15,9 +16,18 @@ namespace {
 using runtime::DetailOf;
 using runtime::ErrorDetail;
 
+// Trailers have room for about 8 KB, and the text goes out up to three times.
+constexpr size_t kMaxMessageBytes = 1024;
+
 // A message may quote what was sent; a protobuf string must be UTF-8.
 std::string Printable(absl::string_view message) {
-  std::string text(message.data(), message.size());
+  std::string text(message.data(), std::min(message.size(), kMaxMessageBytes));
+  if (text.size() < message.size()) {
+    while (!text.empty() && (static_cast<unsigned char>(message[text.size()]) & 0xC0) == 0x80) {
+      text.pop_back();  // no half character
+    }
+    text += "…";
+  }
   if (simdjson::validate_utf8(text)) return text;
   for (char& c : text) {
     if (static_cast<unsigned char>(c) >= 0x80) c = '?';

@@ -35,7 +35,11 @@ struct TraceContext {
 };
 
 std::mt19937_64& Random() {
-  static thread_local std::mt19937_64 random{std::random_device{}()};
+  static thread_local std::mt19937_64 random = [] {
+    std::random_device device;  // 32 bits at a time: one word would let ids of traces collide
+    std::seed_seq seed{device(), device(), device(), device()};
+    return std::mt19937_64(seed);
+  }();
   return random;
 }
 
