@@ -12,6 +12,7 @@ struct Row {
 };
 
 constexpr Row kModels[] = {
+    {"hat", MakeHatBenchModel},
     {"hdt", MakeHdtBenchModel},
 };
 

@@ -33,9 +33,11 @@ class BenchModel {
   virtual int64_t weight_bytes() const = 0;
 };
 
-// `name`: "hdt". INVALID_ARGUMENT lists the names.
+// `name`: "hat" or "hdt". INVALID_ARGUMENT lists the names.
 absl::StatusOr<std::unique_ptr<BenchModel>> MakeBenchModel(const std::string& name);
 
+// HAT base, the released interleaved layout: 12 layers inside segments, 4 across, 768 wide.
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeHatBenchModel();
 // HDT-E base: 12 layers, 768 wide.
 absl::StatusOr<std::unique_ptr<BenchModel>> MakeHdtBenchModel();
 

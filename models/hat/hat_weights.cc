@@ -72,6 +72,8 @@ void AddHeads(const HatConfig& config, const HatHeads& heads, HatWeights& weight
   } else if (heads.num_classes > 0) {
     table.AddLinear("classifier", weights.classifier, heads.num_classes, d);
   }
+  if (heads.document_words) table.AddLinear("document_cls", weights.document_words, v, d);
+  if (heads.segment_words) table.AddLinear("sentence_cls", weights.segment_words, v, d);
   if (heads.spans) table.AddLinear("qa_outputs", weights.spans, 2, d);
   if (heads.masked_lm) {
     table.AddLinear("lm_head.dense", weights.lm_dense, d, d);

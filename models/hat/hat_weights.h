@@ -48,6 +48,8 @@ struct HatWeights {
   Linear label_attention;       // [K, d], no bias: what each label attends by
   Linear label_scores;          // [K, d]: what scores each label's vector
   Linear spans;                 // [2, d]: begin and end of an answer
+  Linear document_words;        // [V, d]: a document's bag of words, "document_cls"
+  Linear segment_words;         // [V, d]: a segment's, "sentence_cls"
   Linear lm_dense;              // [d, d]
   Norm lm_norm;
   at::Tensor lm_decoder;  // [V, d] where it is not tied to the word embeddings
@@ -63,6 +65,7 @@ struct HatHeads {
   int64_t num_classes = 0;       // rows of the classifier, or of the label attention; 0: none
   bool label_attention = false;  // in place of pooler and classifier
   bool spans = false;
+  bool document_words = false, segment_words = false;
 };
 
 // Tensors of the right shapes, their values whatever memory held.

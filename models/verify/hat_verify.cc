@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "models/hat/hat_heads.h"
 #include "models/verify/hat_case_input.h"
+#include "models/verify/hat_pretraining_verify.h"
 #include "models/verify/hat_text_case.h"
 #include "models/verify/training_case.h"
 
@@ -292,10 +293,13 @@ absl::Status HatCase::VerifyTraining() {
 }  // namespace
 
 absl::Status VerifyHat(const GoldenCase& golden, Comparison& comparison) {
-  auto row = FindClass(golden);
-  if (!row.ok()) return row.status();
   auto config = ReadConfig(golden);
   if (!config.ok()) return config.status();
+  if (IsHatPretrainingClass(golden.class_name())) {
+    return VerifyHatPretraining(golden, *config, comparison);
+  }
+  auto row = FindClass(golden);
+  if (!row.ok()) return row.status();
   const bool reads_last = row->pooling == HatPooling::kLast &&
                           (row->task == Task::kDocument || row->task == Task::kChoices);
   auto model = Hat::Load(*config, HeadsOf(*row, *config), golden.weights, nullptr, golden.folder);
