@@ -4,9 +4,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "models/clap/clap_encoder.h"
+#include "models/dinat/dinat.h"
+#include "models/fastervit/faster_vit.h"
 #include "models/hat/hat_encoder.h"
 #include "models/hdt/hdt_encoder.h"
+#include "models/hiera/hiera.h"
 #include "models/htsat/htsat_encoder.h"
+#include "models/maxvit/maxvit.h"
 #include "models/swin/swin.h"
 
 namespace strata::models {
@@ -33,8 +37,9 @@ constexpr Row<AudioEncoderLoader> kAudioArchitectures[] = {
 
 // A name that ends with "_" stands for timm's architectures that begin so.
 constexpr Row<ImageEncoderLoader> kImageArchitectures[] = {
-    {"swin", Swin::Load},
-    {"swin_", Swin::Load},
+    {"swin", Swin::Load},    {"swin_", Swin::Load},           {"dinat", Dinat::Load},
+    {"nat", Dinat::Load},    {"faster_vit", FasterVit::Load}, {"hiera", Hiera::Load},
+    {"hiera_", Hiera::Load}, {"maxvit_", MaxVit::Load},
 };
 
 template <typename Loader, size_t kSize>

@@ -7,9 +7,12 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "models/layers/batch_norm.h"
 #include "models/layers/layers.h"
 #include "models/layers/linear.h"
 #include "models/layers/weight_binder.h"
+#include "models/layers/window_order.h"
 
 namespace strata::models {
 
@@ -29,20 +32,31 @@ inline at::Tensor Apply(const Convolution& convolution, const at::Tensor& x, int
 void BindConvolution(WeightBinder& binder, Convolution& convolution, const std::string& key,
                      int64_t out, int64_t in_of_group, int64_t kernel, bool has_bias);
 
+// Convolution and then norm as one convolution, exactly.
+void FoldBatchNormBehind(const BatchNorm& norm, Convolution& convolution);
+// Norm and then convolution as one, for a 1x1 convolution without padding or groups.
+void FoldBatchNormBefore(const BatchNorm& norm, Convolution& convolution);
+
 // LayerNorm over the channels of [B, C, H, W].
 at::Tensor NormalizeChannels(const Norm& norm, double epsilon, const at::Tensor& map);
 
-// [B, C, H, W] → [B, H, W, C] and back, both contiguous.
+// [B, C, H, W] → [B, H, W, C], contiguous, and back: a view, which convolutions take as it is
+// (channels last) and give back as such, so that going to and fro copies nothing.
 at::Tensor ChannelsLast(const at::Tensor& map);
 at::Tensor ChannelsFirst(const at::Tensor& map);
+
+// Multiplies what a map gives by gamma [out], once and for all.
+void FoldLayerScale(const at::Tensor& gamma, Linear& linear);
 
 // Zeros at the right and the bottom of [B, H, W, C].
 at::Tensor PadMap(const at::Tensor& map, int64_t height, int64_t width);
 
-// Learned absolute positions of a map, [1, T, C] in raster order of rows x columns, resized as
-// torch's bicubic interpolation does without antialiasing (a = -0.75).
-at::Tensor ResizePositions(const at::Tensor& positions, int64_t rows, int64_t columns,
-                           int64_t new_rows, int64_t new_columns);
+// Learned absolute positions [1, T, C] for a grid of patches: as they are where their number fits,
+// else (and for an image that is no square, if `always_resize`) read as a square and resized as
+// torch's bicubic interpolation does without antialiasing (a = -0.75), as transformers does with
+// interpolate_pos_encoding. INVALID_ARGUMENT: T is no square number.
+absl::StatusOr<at::Tensor> FitPositions(const at::Tensor& positions, Extent grid, Extent image,
+                                        bool always_resize);
 
 }  // namespace strata::models
 

@@ -1,25 +1,9 @@
 #include "models/layers/spectrogram_image.h"
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace strata::models {
-namespace {
-
-constexpr double kBatchNormEpsilon = 1e-5;
-
-struct Affine {
-  at::Tensor scale, shift;
-};
-
-Affine AffineOf(const BatchNorm& norm) {
-  const at::Tensor scale = norm.weight * at::rsqrt(norm.variance + kBatchNormEpsilon);
-  return {scale, norm.bias - norm.mean * scale};
-}
-
-}  // namespace
-
 absl::Status CheckSpectrogramImageSpec(const SpectrogramImageSpec& spec, const std::string& where) {
   if (spec.num_mels < 1 || spec.size < spec.num_mels || spec.size > 4096 ||
       spec.size % spec.ratio() != 0) {
@@ -28,32 +12,6 @@ absl::Status CheckSpectrogramImageSpec(const SpectrogramImageSpec& spec, const s
                                                    " by ", spec.size));
   }
   return absl::OkStatus();
-}
-
-BatchNorm InitialBatchNorm(int64_t channels) {
-  return {at::ones({channels}), at::zeros({channels}), at::zeros({channels}), at::ones({channels})};
-}
-
-void AddBatchNorm(const std::string& key, BatchNorm& norm, std::vector<WeightEntry>& table) {
-  const std::vector<int64_t> shape = norm.weight.sizes().vec();
-  table.push_back({key + ".weight", &norm.weight, 0, shape});
-  table.push_back({key + ".bias", &norm.bias, 0, shape});
-  table.push_back({key + ".running_mean", &norm.mean, 0, shape});
-  table.push_back({key + ".running_var", &norm.variance, 0, shape});
-}
-
-bool IsBatchCounterKey(const std::string& key) {
-  return absl::EndsWith(key, ".num_batches_tracked");
-}
-
-at::Tensor NormalizeLast(const BatchNorm& norm, const at::Tensor& x) {
-  const Affine affine = AffineOf(norm);
-  return x * affine.scale + affine.shift;
-}
-
-at::Tensor NormalizeChannels(const BatchNorm& norm, const at::Tensor& x) {
-  const Affine affine = AffineOf(norm);
-  return x * affine.scale.view({-1, 1, 1}) + affine.shift.view({-1, 1, 1});
 }
 
 absl::StatusOr<at::Tensor> StretchSpectrogram(const SpectrogramImageSpec& spec,

@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "models/layers/linear.h"
-#include "models/layers/weight_table.h"
+#include "models/layers/batch_norm.h"
 
 namespace strata::models {
 
@@ -30,21 +29,6 @@ struct SpectrogramImageSpec {
 
 // INVALID_ARGUMENT: more bands than rows, or a ratio that does not divide the size.
 absl::Status CheckSpectrogramImageSpec(const SpectrogramImageSpec& spec, const std::string& where);
-
-// Normalisation by running statistics, as BatchNorm does outside of training; epsilon 1e-5.
-struct BatchNorm {
-  at::Tensor weight, bias, mean, variance;  // [C]
-};
-
-BatchNorm InitialBatchNorm(int64_t channels);
-// "KEY.weight", "KEY.bias", "KEY.running_mean", "KEY.running_var".
-void AddBatchNorm(const std::string& key, BatchNorm& norm, std::vector<WeightEntry>& table);
-// "….num_batches_tracked", which inference has no use for.
-bool IsBatchCounterKey(const std::string& key);
-// Over the last axis: x [..., C].
-at::Tensor NormalizeLast(const BatchNorm& norm, const at::Tensor& x);
-// Over the second axis: x [B, C, H, W].
-at::Tensor NormalizeChannels(const BatchNorm& norm, const at::Tensor& x);
 
 // mel [B, K, T, m] stretched along time, and along the bands where they are fewer than S/R, to
 // [B, K, S·R, S/R]: bicubic, corner on corner. RESOURCE_EXHAUSTED: T > S·R.

@@ -20,6 +20,21 @@ at::Tensor RelativeBias(const at::Tensor& table, Extent window) {
   return table.index_select(0, index).view({size, size, -1}).permute({2, 0, 1}).contiguous();
 }
 
+at::Tensor AttendWithBias(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          const at::Tensor& bias) {
+  const auto mask = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
+  const int64_t windows = q.size(0);
+  if (!mask || bias.size(0) == 1 || bias.size(0) == windows) {
+    return at::scaled_dot_product_attention(q, k, v, mask);
+  }
+  std::vector<at::Tensor> grids;  // each window of a grid has a bias of its own: grid by grid
+  for (int64_t first = 0; first < windows; first += bias.size(0)) {
+    const auto grid = [&](const at::Tensor& part) { return part.narrow(0, first, bias.size(0)); };
+    grids.push_back(at::scaled_dot_product_attention(grid(q), grid(k), grid(v), mask));
+  }
+  return at::cat(grids);
+}
+
 at::Tensor AttendInWindows(const at::Tensor& qkv, int64_t num_heads, const at::Tensor& bias,
                            at::Tensor* probabilities) {
   const int64_t windows = qkv.size(0), size = qkv.size(1), channels = qkv.size(2) / 3;
@@ -35,21 +50,9 @@ at::Tensor AttendInWindows(const at::Tensor& qkv, int64_t num_heads, const at::T
     *probabilities = at::softmax(scores, -1);
     return at::matmul(*probabilities, parts[2]).transpose(1, 2).reshape({windows, size, channels});
   }
-  const auto attend = [&](const at::Tensor& part) {
-    const auto mask = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
-    return at::scaled_dot_product_attention(part[0], part[1], part[2], mask);
-  };
-  at::Tensor out;  // [W, heads, N, D]
-  if (!bias.defined() || bias.size(0) == 1 || bias.size(0) == windows) {
-    out = attend(parts);
-  } else {  // each window of a grid has a bias of its own: grid by grid
-    std::vector<at::Tensor> grids;
-    for (int64_t first = 0; first < windows; first += bias.size(0)) {
-      grids.push_back(attend(parts.narrow(1, first, bias.size(0))));
-    }
-    out = at::cat(grids);
-  }
-  return out.transpose(1, 2).reshape({windows, size, channels});
+  return AttendWithBias(parts[0], parts[1], parts[2], bias)
+      .transpose(1, 2)
+      .reshape({windows, size, channels});
 }
 
 WindowPlan MakeWindowPlan(Extent grid, const WindowSpec& spec) {

@@ -23,9 +23,14 @@ namespace strata::models {
 // pair is (row(query) − row(key) + h − 1)·(2w − 1) + column(query) − column(key) + w − 1.
 at::Tensor RelativeBias(const at::Tensor& table, Extent window);
 
-// qkv [W, N, 3C]: q, k and v, each head after head, of W windows. bias [1 or P, heads, N, N], P
-// windows to a grid, W a multiple of P; undefined: none. Returns [W, N, C]. `probabilities` (may be
-// null) gets [W, heads, N, N]. Differentiable; thread-safe.
+// softmax(q·kᵀ/√D + bias) · v. q [W, heads, N, D], k and v [W, heads, M, D] of W windows; bias
+// [1 or P, heads, N, M], P windows to a grid, W a multiple of P; undefined: none. Returns
+// [W, heads, N, D]. Differentiable; thread-safe.
+at::Tensor AttendWithBias(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          const at::Tensor& bias);
+
+// The same of qkv [W, N, 3C]: q, k and v, each head after head; bias [1 or P, heads, N, N]. Returns
+// [W, N, C]. `probabilities` (may be null) gets [W, heads, N, N]. Differentiable; thread-safe.
 at::Tensor AttendInWindows(const at::Tensor& qkv, int64_t num_heads, const at::Tensor& bias,
                            at::Tensor* probabilities = nullptr);
 

@@ -6,10 +6,9 @@
 //
 // Quirks of transformers that are kept: layer_norm_eps reaches the blocks and the last norm only;
 // an image is padded to whole patches; a grid smaller than a window is refused, as its bias table
-// does not fit; positions are read as a square when they are resized.
+// does not fit; positions are read as a square
+// when they are resized.
 #include "models/swin/swin.h"
-
-#include <cmath>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -80,7 +79,8 @@ absl::StatusOr<ImageFeatures> Swin::Forward(const at::Tensor& pixels,
   if (options.hidden_patches.defined() && !weights_.hidden_patch.defined()) {
     return absl::UnimplementedError("this checkpoint has no mask_token to hide patches with");
   }
-  const at::Tensor patches = Embed(pixels, options);
+  auto patches = Embed(pixels, options);
+  if (!patches.ok()) return patches.status();
   SwinForwardOptions trunk;
   trunk.cancelled = options.cancelled;
   std::vector<at::Tensor> outputs, merged;
@@ -88,13 +88,13 @@ absl::StatusOr<ImageFeatures> Swin::Forward(const at::Tensor& pixels,
     trunk.stage_outputs = &outputs;
     trunk.merged_outputs = &merged;
   }
-  auto last = RunSwinStages(config_.spec, weights_.stages, patches, trunk);
+  auto last = RunSwinStages(config_.spec, weights_.stages, *patches, trunk);
   if (!last.ok()) return last.status();
   ImageFeatures features;
   if (options.want_maps && config_.is_timm()) {
     features.maps = outputs;
   } else if (options.want_maps) {
-    features.maps = {patches};
+    features.maps = {*patches};
     features.maps.insert(features.maps.end(), merged.begin(), merged.end());
     features.maps.push_back(outputs.back());
   }
@@ -107,7 +107,8 @@ absl::StatusOr<ImageFeatures> Swin::Forward(const at::Tensor& pixels,
   return features;
 }
 
-at::Tensor Swin::Embed(const at::Tensor& pixels, const ImageForwardOptions& options) const {
+absl::StatusOr<at::Tensor> Swin::Embed(const at::Tensor& pixels,
+                                       const ImageForwardOptions& options) const {
   const Extent image{pixels.size(2), pixels.size(3)}, grid = config_.Patches(image);
   const int64_t bottom = grid.height * config_.patch.height - image.height;
   const int64_t right = grid.width * config_.patch.width - image.width;
@@ -121,14 +122,9 @@ at::Tensor Swin::Embed(const at::Tensor& pixels, const ImageForwardOptions& opti
                   weights_.hidden_patch, x);
   }
   if (!weights_.positions.defined()) return x;
-  const int64_t stored = weights_.positions.size(1);
-  at::Tensor positions = weights_.positions;
-  if (stored != grid.area() || (options.always_resize_positions && image.height != image.width)) {
-    const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(stored)));
-    positions =
-        ResizePositions(positions.narrow(1, 0, side * side), side, side, grid.height, grid.width);
-  }
-  return x + positions.view({1, grid.height, grid.width, -1});
+  auto positions = FitPositions(weights_.positions, grid, image, options.always_resize_positions);
+  if (!positions.ok()) return positions.status();
+  return x + positions->view({1, grid.height, grid.width, -1});
 }
 
 }  // namespace strata::models

@@ -32,7 +32,8 @@ class Swin : public ImageEncoder {
 
  private:
   // [B, H, W, C].
-  at::Tensor Embed(const at::Tensor& pixels, const ImageForwardOptions& options) const;
+  absl::StatusOr<at::Tensor> Embed(const at::Tensor& pixels,
+                                   const ImageForwardOptions& options) const;
 
   SwinConfig config_;
   SwinWeights weights_;

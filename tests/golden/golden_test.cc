@@ -51,7 +51,7 @@ TEST(Golden, AudioTowers) {
 }
 
 TEST(Golden, ImageEncoders) {
-  for (const char* family : {"swin"}) {
+  for (const char* family : {"swin", "hiera", "maxvit", "fastervit", "dinat"}) {
     for (const std::string& folder : CaseFolders(family)) ExpectPass(folder);
   }
 }
