@@ -61,11 +61,15 @@ void PrintResult(const ClassifyResult& result, const ClassifyArguments& argument
   }
   PrintParts("Sections that counted most for it", result.sections, arguments.num_parts);
   PrintParts("Sentences that counted most for it", result.sentences, arguments.num_parts);
-  std::printf("  %s tokens read%s, %.0f ms\n\n", FormatCount(result.tokens.num_words_kept).c_str(),
-              result.tokens.num_words_kept < result.tokens.num_words_seen
-                  ? absl::StrCat(" of ", FormatCount(result.tokens.num_words_seen)).c_str()
-                  : "",
-              absl::ToDoubleMilliseconds(result.timings.total));
+  if (result.tokens.num_words_seen > 0) {  // an image has none
+    std::printf("  %s tokens read%s, ", FormatCount(result.tokens.num_words_kept).c_str(),
+                result.tokens.num_words_kept < result.tokens.num_words_seen
+                    ? absl::StrCat(" of ", FormatCount(result.tokens.num_words_seen)).c_str()
+                    : "");
+  } else {
+    std::printf("  ");
+  }
+  std::printf("%.0f ms\n\n", absl::ToDoubleMilliseconds(result.timings.total));
   FlushOutput();
 }
 
@@ -109,7 +113,10 @@ void AddClassifyCommand(CLI::App& app, Invocation& invocation) {
   auto arguments = std::make_shared<ClassifyArguments>();
   CLI::App& command =
       *app.add_subcommand("classify", "The class of each document, and what counted most for it");
-  command.add_option("FILE", arguments->files, "Documents; - is the standard input")->required();
+  command
+      .add_option("FILE", arguments->files,
+                  "Documents or images, as the model reads; - is the standard input")
+      ->required();
   arguments->model.AddFlags(command);
   arguments->format.AddFlag(command);
   command

@@ -1,6 +1,7 @@
 #include "models/engine/answers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -107,20 +108,10 @@ class EmbeddingWriter {
     embedding.level = level;
     embedding.node = node;
     embedding.source = view_.document.tree.ToSource(text);
-    const at::Tensor values = vector.contiguous();
-    const float* first = values.const_data_ptr<float>();
-    embedding.values.assign(first, first + values.numel());
-    if (normalize_) Normalize(embedding.values);
+    embedding.values = ToVector(vector, normalize_);
   }
 
  private:
-  static void Normalize(std::vector<float>& values) {
-    double sum = 0;
-    for (float value : values) sum += static_cast<double>(value) * value;
-    const auto scale = static_cast<float>(sum > 0 ? 1.0 / std::sqrt(sum) : 0.0);
-    for (float& value : values) value *= scale;
-  }
-
   const DocumentView& view_;
   const bool normalize_;
   TaskResult& result_;
@@ -206,6 +197,37 @@ void EmbedByHead(const DocumentView& view, EmbeddingLevel level, EmbeddingWriter
 
 }  // namespace
 
+std::vector<LabelScore> RankLabels(const at::Tensor& logits, const std::vector<std::string>& labels,
+                                   LabelKind kind, int32_t top_k) {
+  at::Tensor likely = at::zeros_like(logits);
+  if (kind == LabelKind::kOneOfAll) likely = at::softmax(logits, 0);
+  if (kind == LabelKind::kEachByItself) likely = at::sigmoid(logits);
+  const std::vector<float> values = ToVector(logits, /*normalize=*/false);
+  const std::vector<float> probabilities = ToVector(likely, /*normalize=*/false);
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return values[a] > values[b]; });
+  if (top_k > 0 && static_cast<size_t>(top_k) < order.size()) {
+    order.resize(static_cast<size_t>(top_k));
+  }
+  std::vector<LabelScore> ranked;
+  for (size_t k : order) ranked.push_back({labels[k], probabilities[k], values[k]});
+  return ranked;
+}
+
+std::vector<float> ToVector(const at::Tensor& vector, bool normalize) {
+  const at::Tensor values = vector.contiguous();
+  const float* const first = values.const_data_ptr<float>();
+  std::vector<float> numbers(first, first + values.numel());
+  if (!normalize) return numbers;
+  double sum = 0;
+  for (float number : numbers) sum += static_cast<double>(number) * number;
+  const auto scale = static_cast<float>(sum > 0 ? 1.0 / std::sqrt(sum) : 0.0);
+  for (float& number : numbers) number *= scale;
+  return numbers;
+}
+
 TokenCounts CountTokens(const DocumentView& view) {
   const AnchoredSequence& sequence = view.document.sequence;
   TokenCounts counts;
@@ -225,21 +247,9 @@ TokenCounts CountTokens(const DocumentView& view) {
 void AnswerClassify(const DocumentView& view, const std::vector<std::string>& labels,
                     LabelKind kind, const TaskRequest& request, TaskResult& result) {
   const at::Tensor logits =
-      (view.classified ? view.classified->logits : view.output.logits)[view.index].contiguous();
-  at::Tensor probabilities = at::zeros_like(logits);
-  if (kind == LabelKind::kOneOfAll) probabilities = at::softmax(logits, 0);
-  if (kind == LabelKind::kEachByItself) probabilities = at::sigmoid(logits);
-  const float* logit = logits.const_data_ptr<float>();
-  const float* probability = probabilities.const_data_ptr<float>();
-  std::vector<size_t> order(labels.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return logit[a] > logit[b]; });
-  if (request.explain) Explain(view, kind, static_cast<int64_t>(order[0]), result);
-  if (request.top_k > 0 && static_cast<size_t>(request.top_k) < order.size()) {
-    order.resize(static_cast<size_t>(request.top_k));
-  }
-  for (size_t k : order) result.labels.push_back({labels[k], probability[k], logit[k]});
+      (view.classified ? view.classified->logits : view.output.logits)[view.index];
+  if (request.explain) Explain(view, kind, logits.argmax().item<int64_t>(), result);
+  result.labels = RankLabels(logits, labels, kind, request.top_k);
 }
 
 void AnswerEmbed(const DocumentView& view, const TaskRequest& request, TaskResult& result) {

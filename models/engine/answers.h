@@ -23,6 +23,13 @@ struct DocumentView {
   const SentenceClassifierOutput* classified;  // null without our own classification head
 };
 
+// Labels by falling logit, at most `top_k` (0: all). logits [K]; `kind`: how they are read.
+std::vector<LabelScore> RankLabels(const at::Tensor& logits, const std::vector<std::string>& labels,
+                                   LabelKind kind, int32_t top_k);
+
+// The numbers of a vector; `normalize`: scaled to length 1.
+std::vector<float> ToVector(const at::Tensor& vector, bool normalize);
+
 TokenCounts CountTokens(const DocumentView& view);
 
 // Fills labels, and sentences and sections if an explanation was asked for. `kind`: how the logits

@@ -19,6 +19,7 @@
 #include "models/batch/packed_batch.h"
 #include "models/checkpoint/model_weights.h"
 #include "models/engine/answers.h"
+#include "models/engine/image_engine.h"
 #include "models/engine/registry.h"
 #include "models/heads/sentence_classifier.h"
 #include "models/layers/encoder.h"
@@ -79,14 +80,15 @@ absl::StatusOr<std::string> ReadTextFile(const std::filesystem::path& path) {
   return text.str();
 }
 
+// model_type or, as timm has it, architecture.
 absl::StatusOr<std::string> ModelType(const std::string& config_json, const std::string& path) {
   const nlohmann::json config = nlohmann::json::parse(config_json, nullptr, false);
   if (!config.is_object())
     return absl::InvalidArgumentError(absl::StrCat(path, ": not a JSON object"));
-  if (!config.contains("model_type") || !config["model_type"].is_string()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": model_type is missing"));
+  for (const char* name : {"model_type", "architecture"}) {
+    if (config.contains(name) && config[name].is_string()) return config[name].get<std::string>();
   }
-  return config["model_type"].get<std::string>();
+  return absl::InvalidArgumentError(absl::StrCat(path, ": model_type is missing"));
 }
 
 absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& folder);
@@ -142,6 +144,9 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   if (!config_json.ok()) return config_json.status();
   auto model_type = ModelType(*config_json, (root / "config.json").string());
   if (!model_type.ok()) return model_type.status();
+  if (const ImageEncoderLoader images = FindImageEncoderLoader(*model_type)) {
+    return LoadImageEngine(folder, *config_json, *model_type, images);
+  }
   auto loader = FindEncoderLoader(*model_type);
   if (!loader.ok()) return loader.status();
   auto tokenizer = Tokenizer::Load(folder);
@@ -179,6 +184,11 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
 
 }  // namespace
 
+absl::StatusOr<PreparedDocument> Engine::PrepareImage(std::string_view,
+                                                      const ImageReadOptions&) const {
+  return absl::InvalidArgumentError("this model reads text, not images");
+}
+
 absl::Status LoadedEngine::Check(const TaskRequest& request) const {
   if (request.task == Task::kClassify) {
     if (!classifier_ && !encoder_->info().classifies) {
@@ -207,7 +217,7 @@ absl::StatusOr<PreparedDocument> LoadedEngine::Prepare(DocumentTree tree,
         absl::StrCat("the document has ", sequence->num_tokens(), " tokens, the limit is ",
                      options.max_tokens, "; raise the limit or allow the document to be cut"));
   }
-  return PreparedDocument{std::move(tree), *std::move(sequence)};
+  return PreparedDocument{std::move(tree), *std::move(sequence), nullptr};
 }
 
 absl::StatusOr<std::vector<TaskResult>> LoadedEngine::Run(

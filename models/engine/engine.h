@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -13,11 +14,15 @@
 #include "models/batch/anchored_sequence.h"
 #include "models/document/document_tree.h"
 #include "models/engine/result.h"
+#include "models/media/image_reader.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace strata::models {
 
+enum class InputKind : uint8_t { kText, kImage };
+
 struct ModelInfo {
+  InputKind input = InputKind::kText;
   std::string architecture;  // "HDTEncoderForSequenceClassification", ...
   std::string model_type;    // config.json: model_type
   std::string tokenizer;     // Tokenizer::kind()
@@ -38,10 +43,23 @@ struct PrepareOptions {
   Truncation truncation = Truncation::kReject;
 };
 
-// A tree with its tokens: the unit that is queued and packed.
+// An image as its network takes it.
+struct PreparedImage {
+  int32_t height = 0, width = 0;
+  std::vector<float> pixels;  // [3, height, width]
+
+  // What it counts for where batches are cut by tokens: a patch of 16 x 16 pixels is one.
+  int64_t num_tokens() const { return (int64_t{height} * width + 255) / 256; }
+};
+
+// A tree with its tokens: the unit that is queued and packed. Of an image: a tree of one node, no
+// tokens, and its pixels.
 struct PreparedDocument {
   DocumentTree tree;
   AnchoredSequence sequence;
+  std::shared_ptr<const PreparedImage> image;  // null: a text
+
+  int64_t num_tokens() const { return image ? image->num_tokens() : sequence.num_tokens(); }
 };
 
 struct WorkItem {
@@ -52,7 +70,8 @@ struct WorkItem {
 // Immutable once loaded; every method is safe from many threads at once.
 class Engine {
  public:
-  // `folder`: config.json, tokenizer files, *.safetensors (weights of any float type). NOT_FOUND,
+  // `folder`: config.json, tokenizer files or, of an image model, preprocessor_config.json where
+  // there is one, and *.safetensors (weights of any float type). NOT_FOUND,
   // INVALID_ARGUMENT (names the file and the key).
   static absl::StatusOr<std::shared_ptr<const Engine>> Load(const std::string& folder);
   virtual ~Engine() = default;
@@ -67,6 +86,11 @@ class Engine {
   // sizes.
   virtual absl::StatusOr<PreparedDocument> Prepare(DocumentTree tree,
                                                    const PrepareOptions& options) const = 0;
+
+  // Pixels of an encoded image (a file's bytes). Errors as ReadImage. INVALID_ARGUMENT: this model
+  // reads text; an image that cannot be brought to a size it takes.
+  virtual absl::StatusOr<PreparedDocument> PrepareImage(std::string_view bytes,
+                                                        const ImageReadOptions& options) const;
 
   // One packed pass over the whole batch, no padding; results in order, each with its own status.
   // What else is in the batch changes a result by float rounding at most. `cancelled` (may be null)

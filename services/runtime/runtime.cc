@@ -222,7 +222,7 @@ class RuntimeImpl : public Runtime {
       }
       call->payload.request.document = std::string();  // the tree has what is needed
       call->payload.prepared = *std::move(prepared);
-      call->num_tokens = std::max<int64_t>(1, call->payload.prepared->sequence.num_tokens());
+      call->num_tokens = std::max<int64_t>(1, call->payload.prepared->num_tokens());
       scheduler_->AddPrepared(call);
     }
   }
@@ -237,6 +237,9 @@ class RuntimeImpl : public Runtime {
 
   absl::StatusOr<PreparedDocument> Prepare(const CallPayload& payload) const {
     const Request& request = payload.request;
+    if (payload.model->engine->info().input == models::InputKind::kImage) {
+      return PrepareImage(payload);
+    }
     absl::StatusOr<models::DocumentTree> tree =
         ReadDocumentWithin(limits_, request.document,
                            ResolveFormat(request.format, request.document, request.file_name));
@@ -249,6 +252,21 @@ class RuntimeImpl : public Runtime {
         payload.model->engine->Prepare(*std::move(tree), options);
     if (!prepared.ok()) {
       return WithDetailByCode(prepared.status(), "INVALID_DOCUMENT", "TOO_MANY_TOKENS", "document");
+    }
+    return prepared;
+  }
+
+  absl::StatusOr<PreparedDocument> PrepareImage(const CallPayload& payload) const {
+    models::ImageReadOptions options;
+    options.limits.max_source_bytes =
+        std::min(options.limits.max_source_bytes, limits_.max_document_bytes);
+    options.limits.max_pixels = limits_.max_image_pixels;
+    options.name = payload.request.file_name;
+    absl::StatusOr<PreparedDocument> prepared =
+        payload.model->engine->PrepareImage(payload.request.document, options);
+    if (!prepared.ok()) {
+      return WithDetailByCode(prepared.status(), "INVALID_DOCUMENT", "DOCUMENT_TOO_LARGE",
+                              "document");
     }
     return prepared;
   }
@@ -353,6 +371,7 @@ absl::Status CheckLimits(const Limits& limits) {
   const std::pair<const char*, int64_t> positive[] = {
       {"max_document_bytes", limits.max_document_bytes},
       {"max_document_tokens", limits.max_document_tokens},
+      {"max_image_pixels", limits.max_image_pixels},
       {"max_queued_bytes", limits.max_queued_bytes},
       {"max_queued_requests", limits.max_queued_requests},
       {"max_batch_tokens", limits.max_batch_tokens},

@@ -24,6 +24,7 @@ namespace strata::runtime {
 struct Limits {
   int64_t max_document_bytes = int64_t{256} << 20;  // one document
   int64_t max_document_tokens = 1 << 20;            // anchors included
+  int64_t max_image_pixels = 100'000'000;           // one image, before it is resized
   int64_t max_queued_bytes = int64_t{1} << 30;      // accepted and not yet answered, all requests
   int64_t max_queued_requests = 4096;
   int64_t max_batch_tokens = 16384;  // one packed batch (a longer document runs alone)
