@@ -184,11 +184,6 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
 
 }  // namespace
 
-absl::StatusOr<PreparedDocument> Engine::PrepareImage(std::string_view,
-                                                      const ImageReadOptions&) const {
-  return absl::InvalidArgumentError("this model reads text, not images");
-}
-
 absl::Status LoadedEngine::Check(const TaskRequest& request) const {
   if (request.task == Task::kClassify) {
     if (!classifier_ && !encoder_->info().classifies) {

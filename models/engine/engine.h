@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "models/batch/anchored_sequence.h"
@@ -89,8 +90,10 @@ class Engine {
 
   // Pixels of an encoded image (a file's bytes). Errors as ReadImage. INVALID_ARGUMENT: this model
   // reads text; an image that cannot be brought to a size it takes.
-  virtual absl::StatusOr<PreparedDocument> PrepareImage(std::string_view bytes,
-                                                        const ImageReadOptions& options) const;
+  virtual absl::StatusOr<PreparedDocument> PrepareImage(std::string_view /*bytes*/,
+                                                        const ImageReadOptions& /*options*/) const {
+    return absl::InvalidArgumentError("this model reads text, not images");
+  }
 
   // One packed pass over the whole batch, no padding; results in order, each with its own status.
   // What else is in the batch changes a result by float rounding at most. `cancelled` (may be null)
