@@ -147,8 +147,8 @@ absl::Status ImageEngine::RunGroup(absl::Span<const WorkItem> batch,
     const auto row = static_cast<int64_t>(b);
     result.tokens.num_tokens = item.document->num_tokens();
     if (item.request.task == Task::kClassify) {
-      result.labels = RankLabels(features->logits[row], info_.labels, LabelKind::kOneOfAll,
-                                 item.request.top_k);
+      result.labels =
+          RankLabels(features->logits[row], info_.labels, LabelKind::kOneOfAll, item.request.top_k);
     } else {
       Embedding& embedding = result.embeddings.emplace_back();
       embedding.node = 0;
