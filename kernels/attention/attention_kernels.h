@@ -37,18 +37,21 @@ struct BackwardArgs {
 
 // Functions of one target. `scratch` is 64-byte aligned and holds at least the named number of
 // floats.
-struct AttentionKernels {
+struct ForwardKernels {
   const char* (*compiled_for)();  // Highway's name of the target
   void (*forward)(const ForwardArgs& args, const WorkItem& item, float* scratch);
   // Joins the partial results of slots [begin, end), whose tokens are given by `tokens`.
-  void (*merge_forward)(const ForwardArgs& args, const int32_t* tokens, int64_t begin, int64_t end);
+  void (*merge)(const ForwardArgs& args, const int32_t* tokens, int64_t begin, int64_t end);
+};
+
+struct BackwardKernels {
   void (*backward)(const BackwardArgs& args, const WorkItem& item, float* scratch);
-  void (*merge_backward)(const BackwardArgs& args, const int32_t* tokens, int64_t begin,
-                         int64_t end);
+  void (*merge)(const BackwardArgs& args, const int32_t* tokens, int64_t begin, int64_t end);
 };
 
 // Those of the target in use. Call after SelectTarget().
-AttentionKernels ActiveAttentionKernels();
+ForwardKernels ActiveForwardKernels();
+BackwardKernels ActiveBackwardKernels();
 
 // Floats of scratch that `forward` and `backward` need for a head size.
 size_t ForwardScratchSize(int head_size);

@@ -1,5 +1,5 @@
 // Arithmetic on small tiles that stay in the first two cache levels: pack, multiply, exponential.
-// Compiled once per target (see attention_kernels.cc); everything is in HWY_NAMESPACE. Tiles are
+// Compiled once per target (see forward_kernels.cc); everything is in HWY_NAMESPACE. Tiles are
 // row-major float arrays; "padded" means rounded up to whole vectors, the padding being zero.
 #if defined(STRATA_KERNELS_ATTENTION_ATTENTION_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_ATTENTION_ATTENTION_TILE_INL_H_
@@ -18,6 +18,17 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata::kernels {
 namespace HWY_NAMESPACE {
+
+// Rows and columns of the score tile that is in work: 64 × 128 floats are 32 KB.
+constexpr int kRowBlock = StructurePlan::kRowsPerItem;
+constexpr int kColumnBlock = StructurePlan::kMaxWholeFamily;
+// Scores are kept in base 2, so that the exponential needs no multiplication.
+constexpr float kLog2E = 1.44269504088896340736f;
+constexpr float kLn2 = 0.69314718055994530942f;
+constexpr float kMinusInfinity = -__builtin_huge_valf();
+
+HWY_INLINE int Min(int a, int b) { return a < b ? a : b; }
+HWY_INLINE ptrdiff_t RoundUp16(int size) { return (size + 15) / 16 * 16; }
 
 // A hint only: never faults, whatever the address.
 HWY_INLINE void PrefetchRow(const float* row, int head_size) {
@@ -233,7 +244,7 @@ HWY_INLINE void MultiplyColumns(const Product& p, int column) {
   }
 }
 
-HWY_NOINLINE void Multiply(const Product& p) {
+static HWY_NOINLINE void Multiply(const Product& p) {
   const int vectors = p.n / kLanes;
   int v = 0;
   if (vectors % 2 == 1) {  // an odd number: three at once rather than one

@@ -80,7 +80,7 @@ absl::Status BlockSparseAttentionForward(const AttentionParams& params, const St
   status.Update(CheckRows("out", params.out, params.out_stride, row_size, plan));
   if (!status.ok()) return status;
 
-  const AttentionKernels kernels = ActiveAttentionKernels();
+  const ForwardKernels kernels = ActiveForwardKernels();
   const int64_t num_slots = static_cast<int64_t>(plan.partial_tokens().size());
   const auto partials = AllocateFloats(num_slots * (row_size + 2 * params.num_heads));
   ForwardArgs args{params, PointersOf(plan)};
@@ -90,7 +90,7 @@ absl::Status BlockSparseAttentionForward(const AttentionParams& params, const St
   RunItems(plan.forward_items(), ForwardScratchSize(params.head_size), pool,
            [&](const WorkItem& item, float* scratch) { kernels.forward(args, item, scratch); });
   ForSlotRanges(num_slots, pool, [&](int64_t begin, int64_t end) {
-    kernels.merge_forward(args, plan.partial_tokens().data(), begin, end);
+    kernels.merge(args, plan.partial_tokens().data(), begin, end);
   });
   return absl::OkStatus();
 }
@@ -110,14 +110,14 @@ absl::Status BlockSparseAttentionBackward(const AttentionGradParams& params,
   status.Update(CheckRows("lse", params.lse, params.num_heads, params.num_heads, plan));
   if (!status.ok()) return status;
 
-  const AttentionKernels kernels = ActiveAttentionKernels();
+  const BackwardKernels kernels = ActiveBackwardKernels();
   const int64_t num_slots = static_cast<int64_t>(plan.partial_tokens().size());
   const auto partials = AllocateFloats(num_slots * 3 * row_size);
   const BackwardArgs args{params, PointersOf(plan), partials.get()};
   RunItems(plan.backward_items(), BackwardScratchSize(params.head_size), pool,
            [&](const WorkItem& item, float* scratch) { kernels.backward(args, item, scratch); });
   ForSlotRanges(num_slots, pool, [&](int64_t begin, int64_t end) {
-    kernels.merge_backward(args, plan.partial_tokens().data(), begin, end);
+    kernels.merge(args, plan.partial_tokens().data(), begin, end);
   });
   return absl::OkStatus();
 }

@@ -39,7 +39,7 @@ absl::StatusOr<EncoderLayer> EncoderLayer::Pack(const EncoderLayerSpec& spec,
   const auto pack = [&](const char* name, const float* weight, const float* bias, int64_t outputs,
                         int64_t inputs, PackedLinear& to) {
     if (!status.ok()) return;
-    auto packed = PackedLinear::Pack(weight, bias, outputs, inputs, pool);
+    auto packed = PackedLinear::Pack(weight, bias, outputs, inputs, spec.weight_type, pool);
     if (packed.ok()) {
       to = *std::move(packed);
     } else {
@@ -94,24 +94,28 @@ void EncoderLayer::ProjectQkv(const float* x, int64_t x_stride, int64_t rows, fl
 void EncoderLayer::Finish(const float* context, int64_t context_stride, int64_t rows, float* h,
                           int64_t h_stride, float* scratch) const {
   ForTiles(rows, [&](int64_t begin, int count) {
-    FinishTile(context + begin * context_stride, context_stride, count, h + begin * h_stride,
-               h_stride, scratch);
+    float* const tile = h + begin * h_stride;
+    AddAttentionTile(context + begin * context_stride, context_stride, count, tile, h_stride);
+    AddFeedForwardTile(count, tile, h_stride, scratch);
   });
 }
 
-void EncoderLayer::FinishTile(const float* context, int64_t context_stride, int rows, float* h,
-                              int64_t h_stride, float* scratch) const {
+void EncoderLayer::AddAttentionTile(const float* context, int64_t context_stride, int rows,
+                                    float* h, int64_t h_stride) const {
+  attention_out_.Apply({context, context_stride, h, h_stride, rows}, /*accumulate=*/true);
+  if (!spec_.is_pre_norm) NormalizeRows(attention_norm(), h, h_stride, rows, h, h_stride);
+}
+
+void EncoderLayer::AddFeedForwardTile(int rows, float* h, int64_t h_stride, float* scratch) const {
   const int64_t c = spec_.hidden_size;
   float* const u = scratch;
   float* const inner = u + kTileRows * c;
-  attention_out_.Apply({context, context_stride, h, h_stride, rows}, /*accumulate=*/true);
   if (spec_.is_pre_norm) {
     NormalizeRows(feed_forward_norm(), h, h_stride, rows, u, c);
     FeedForward(u, rows, h, h_stride, inner);
     return;
   }
-  NormalizeRows(attention_norm(), h, h_stride, rows, u, c);
-  for (int r = 0; r < rows; ++r) std::copy(u + r * c, u + (r + 1) * c, h + r * h_stride);
+  for (int r = 0; r < rows; ++r) std::copy(h + r * h_stride, h + r * h_stride + c, u + r * c);
   FeedForward(u, rows, h, h_stride, inner);
   NormalizeRows(feed_forward_norm(), h, h_stride, rows, h, h_stride);
 }
@@ -152,6 +156,22 @@ void EncoderLayer::Finish(const float* context, int64_t context_stride, int64_t 
   pool.ParallelForRows(rows, kTileRows, [&](int64_t begin, int64_t end) {
     Finish(context + begin * context_stride, context_stride, end - begin, h + begin * h_stride,
            h_stride, Workspace::OfThisThread().Floats(scratch_size()));
+  });
+}
+
+void EncoderLayer::AddAttention(const float* context, int64_t context_stride, int64_t rows,
+                                float* h, int64_t h_stride, ThreadPool& pool) const {
+  pool.ParallelForRows(rows, kTileRows, [&](int64_t begin, int64_t end) {
+    AddAttentionTile(context + begin * context_stride, context_stride,
+                     static_cast<int>(end - begin), h + begin * h_stride, h_stride);
+  });
+}
+
+void EncoderLayer::AddFeedForward(int64_t rows, float* h, int64_t h_stride,
+                                  ThreadPool& pool) const {
+  pool.ParallelForRows(rows, kTileRows, [&](int64_t begin, int64_t end) {
+    AddFeedForwardTile(static_cast<int>(end - begin), h + begin * h_stride, h_stride,
+                       Workspace::OfThisThread().Floats(scratch_size()));
   });
 }
 

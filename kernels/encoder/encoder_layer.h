@@ -26,9 +26,10 @@ struct EncoderLayerSpec {
   float epsilon = 0;
   Activation activation = Activation::kGelu;
   bool is_gated = false;
-  int hidden_size = 0;        // C
-  int attention_size = 0;     // A = heads · head size
-  int feed_forward_size = 0;  // F
+  WeightType weight_type = WeightType::kFloat32;  // what the matrices are kept as
+  int hidden_size = 0;                            // C
+  int attention_size = 0;                         // A = heads · head size
+  int feed_forward_size = 0;                      // F
 };
 
 // Row-major float32, borrowed for the length of a call. A bias, and with RMSNorm a norm's bias, may
@@ -62,19 +63,25 @@ class EncoderLayer {
   // x [rows, C] → qkv [rows, 3A], on the calling thread. Strides count floats.
   void ProjectQkv(const float* x, int64_t x_stride, int64_t rows, float* qkv, int64_t qkv_stride,
                   float* scratch) const;
-  // The second half in place: h [rows, C] holds x and becomes the layer's output.
+  // The rest in place: h [rows, C] holds x and becomes the layer's output.
   void Finish(const float* context, int64_t context_stride, int64_t rows, float* h,
               int64_t h_stride, float* scratch) const;
 
-  // The same for many rows on the threads of a pool.
+  // The same for many rows on the threads of a pool; AddAttention and AddFeedForward are the two
+  // halves of Finish: h ← x + O·context (normalised, post-norm), then h ← the layer's output.
   void ProjectQkv(const float* x, int64_t x_stride, int64_t rows, float* qkv, int64_t qkv_stride,
                   ThreadPool& pool) const;
   void Finish(const float* context, int64_t context_stride, int64_t rows, float* h,
               int64_t h_stride, ThreadPool& pool) const;
+  void AddAttention(const float* context, int64_t context_stride, int64_t rows, float* h,
+                    int64_t h_stride, ThreadPool& pool) const;
+  void AddFeedForward(int64_t rows, float* h, int64_t h_stride, ThreadPool& pool) const;
 
  private:
-  void FinishTile(const float* context, int64_t context_stride, int rows, float* h,
-                  int64_t h_stride, float* scratch) const;
+  // One tile, at most kTileRows.
+  void AddAttentionTile(const float* context, int64_t context_stride, int rows, float* h,
+                        int64_t h_stride) const;
+  void AddFeedForwardTile(int rows, float* h, int64_t h_stride, float* scratch) const;
   void FeedForward(const float* u, int rows, float* h, int64_t h_stride, float* inner) const;
   RowNorm attention_norm() const;
   RowNorm feed_forward_norm() const;

@@ -100,7 +100,7 @@ void TreeLayers::RunTile(const EncoderLayer& layer, const TreeTiles::Tile& tile,
                tiles_.local_slots().data() + tile.token_begin};
   args.own_lse = local_lse_.get();
   const WorkItem item{WorkItem::Kind::kFamilies, tile.family_begin, tile.family_end, 0, 0, 0};
-  ActiveAttentionKernels().forward(args, item, scratch);
+  ActiveForwardKernels().forward(args, item, scratch);
 
   // Words are finished; of kept tokens, what the rest of the batch needs is put by.
   const int32_t* const kept_rows = tiles_.kept_rows().data() + tile.token_begin;
@@ -153,7 +153,7 @@ absl::Status TreeLayers::AttendAmongKept(ThreadPool& pool) {
   args.partial_out = local_out_.get();
   args.partial_lse = local_lse_.get();
   args.own_lse = joined_lse_.get();
-  const auto merge = ActiveAttentionKernels().merge_forward;
+  const auto merge = ActiveForwardKernels().merge;
   constexpr int64_t kSlotsPerTask = 64;
   pool.ParallelFor((slots + kSlotsPerTask - 1) / kSlotsPerTask, [&](int64_t task, int) {
     merge(args, heads.data(), task * kSlotsPerTask, std::min(slots, (task + 1) * kSlotsPerTask));

@@ -43,7 +43,7 @@ TEST(TargetTest, TheKernelsAreThoseOfTheTarget) {
                                                             {"avx2", "AVX2"},
                                                             {"avx512", "AVX3"},
                                                             {"neon", "NEON"}};
-  EXPECT_EQ(ActiveAttentionKernels().compiled_for(), highway_names.at(ActiveTargetName()));
+  EXPECT_EQ(ActiveForwardKernels().compiled_for(), highway_names.at(ActiveTargetName()));
 }
 
 TEST(TargetTest, KernelsRefuseAnUnknownTarget) {

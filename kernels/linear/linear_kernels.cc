@@ -2,7 +2,7 @@
 //
 // Ours rather than oneDNN's or LibTorch's: a layer's token-wise half runs tile by tile in the
 // caches (kernels/encoder), on one pool, with sums whose order does not depend on the number of
-// rows. It reaches 88 to 90 % of the multiply-add peak on a Zen 3.
+// rows. In float32 it reaches 88 to 90 % of the multiply-add peak on a Zen 3.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/linear/linear_kernels.cc"
 // clang-format off
@@ -11,156 +11,213 @@
 // clang-format on
 #include "kernels/linear/linear_kernels.h"
 
-#include "kernels/simd/vector-inl.h"
+#include "kernels/linear/linear_pack-inl.h"
+#include "kernels/linear/linear_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata::kernels {
 namespace HWY_NAMESPACE {
 
-// A tile of sums held in registers: kTileRows × kTileVectors, with kTileVectors of the panel and
-// one spread input beside them.
-constexpr int kTileRows = kManyRegisters ? 12 : 6;
-constexpr int kTileVectors = 2;
-constexpr int kPanelWidth = kTileVectors * kLanes;
-
-HWY_INLINE int Min(int a, int b) { return a < b ? a : b; }
-
-int PanelWidth() { return kPanelWidth; }
-
-void Pack(const float* weight, int num_outputs, int num_inputs, int row_begin, int row_end,
-          float* packed) {
-  const ptrdiff_t padded = (num_outputs + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
-  for (int k = 0; k < num_inputs; k += kInputBlock) {
-    const int inputs = Min(kInputBlock, num_inputs - k);
-    for (int row = row_begin; row < row_end; row += kPanelWidth) {
-      float* to = packed + k * padded + static_cast<ptrdiff_t>(row) * inputs;
-      const int columns = Min(kPanelWidth, num_outputs - row);
-      for (int c = 0; c < kPanelWidth; ++c) {
-        const float* from = weight + static_cast<ptrdiff_t>(row + c) * num_inputs + k;
-        for (int i = 0; i < inputs; ++i) to[i * kPanelWidth + c] = c < columns ? from[i] : 0.0f;
-      }
-    }
+template <class Tile>
+HWY_INLINE void MultiplyTile(int rows, const Tile& tile, int columns) {
+  if (columns == kPanelWidth) {
+    MultiplyRows<kTileRows>(rows, tile);
+  } else {
+    MultiplyNarrow(rows, tile, columns);
   }
 }
 
-// One tile: kRows rows against one panel of one block.
-struct Tile {
-  const float* x;
+// So many rows are worked on at a time: their inputs of a block fit the second cache level.
+constexpr int kMostRows = 144;
+
+// Inputs of a block as the tiles read them.
+struct BlockInputs {
+  const float* x;  // float inputs, in place
   ptrdiff_t x_stride;
-  const float* panel;
-  int inputs;
-  float* y;
-  ptrdiff_t y_stride;
-  const float* bias;  // [kPanelWidth] or null
-  bool accumulate;
+  const int16_t* integers;  // [rows, kInputBlock], kInt8 only
+  const float* scales;      // [rows]
 };
 
-template <int kRows>
-HWY_INLINE void MultiplyTile(const Tile& tile) {
+// Rows [row, row + rows) of the task against one panel of one block.
+HWY_INLINE void MultiplyTileOf(const LinearTask& task, const BlockInputs& in, const void* panel,
+                               const float* panel_scales, int inputs, int row, int rows,
+                               int columns, const TileOut& out) {
+  if (task.matrix.type == WeightType::kInt8) {
+    MultiplyTile(rows,
+                 IntegerTile{in.integers + static_cast<ptrdiff_t>(row) * kInputBlock, kInputBlock,
+                             in.scales + row, static_cast<const int16_t*>(panel), panel_scales,
+                             (inputs + 1) / 2, out},
+                 columns);
+  } else {
+    MultiplyTile(rows,
+                 FloatTile{in.x + row * in.x_stride, in.x_stride, static_cast<const float*>(panel),
+                           inputs, out},
+                 columns);
+  }
+}
+
+// Of a task, rows × all panels of one block on the target's own vectors.
+HWY_INLINE void MultiplyBlock(const LinearTask& task, int block, int rows, const float* x,
+                              float* y) {
+  const PackedMatrix& matrix = task.matrix;
+  const int first = block * kInputBlock, inputs = Min(kInputBlock, matrix.num_inputs - first);
+  alignas(64) int16_t integers[kMostRows * kInputBlock + HWY_LANES(int16_t)];
+  float scales[kMostRows];
+  const BlockInputs in{x + (block - task.block_begin) * kInputBlock, task.x_stride, integers,
+                       scales};
+  if (matrix.type == WeightType::kInt8) {
+    for (int r = 0; r < rows; ++r) {
+      scales[r] = Quantize(in.x + r * in.x_stride, inputs, integers + r * kInputBlock);
+    }
+  }
+  const size_t panel_bytes = PanelBytes(matrix, inputs);
+  const char* const block_data = static_cast<const char*>(matrix.data) + BlockOffset(matrix, block);
+  // Tiles of nearly equal height, so that no thin one is left over.
+  const int tiles = (rows + kTileRows - 1) / kTileRows;
+  const int height = rows / tiles, higher = rows % tiles;
+  // While a tile is computed its share of the next panel is fetched: nearly always the one behind
+  // this.
+  const size_t ahead = (panel_bytes / tiles + 63) / 64 * 64;
+  alignas(64) float wide[kInputBlock * kPanelWidth];  // a panel in the type of the arithmetic
+  for (int p = task.panel_begin; p < task.panel_end; ++p) {
+    const char* const stored = block_data + p * panel_bytes;
+    const void* panel = wide;
+    if (matrix.type == WeightType::kFloat32) {
+      panel = stored;
+    } else if (matrix.type == WeightType::kBFloat16) {
+      Widen(reinterpret_cast<const uint16_t*>(stored), PanelValues(matrix, inputs), wide);
+    } else {
+      Widen(reinterpret_cast<const int8_t*>(stored), PanelValues(matrix, inputs),
+            reinterpret_cast<int16_t*>(wide));
+    }
+    const int column = p * kPanelWidth;
+    const float* const panel_scales =
+        matrix.scales == nullptr ? nullptr : matrix.scales + ScaleIndex(matrix, block, column);
+    TileOut out;
+    out.y_stride = task.y_stride;
+    out.accumulate = task.accumulate || block > task.block_begin;
+    out.bias = task.bias != nullptr && block == task.block_begin ? task.bias + column : nullptr;
+    for (int t = 0, row = 0; t < tiles; ++t) {
+      const int tile_rows = height + (t < higher ? 1 : 0);
+      const char* const next = stored + panel_bytes + t * ahead;
+      for (size_t i = 0; i < ahead; i += 64) __builtin_prefetch(next + i, 0, 2);
+      out.y = y + row * task.y_stride + (p - task.panel_begin) * kPanelWidth;
+      MultiplyTileOf(task, in, panel, panel_scales, inputs, row, tile_rows,
+                     Min(kPanelWidth, matrix.num_outputs - column), out);
+      row += tile_rows;
+    }
+  }
+}
+
+// --- on native tiles ---------------------------------------------------------------------------
+
+// Rows of x as a native tile reads them, [rows, padded]; returns each row's scale in `scales`.
+HWY_INLINE void ConvertInputs(const PackedMatrix& matrix, const float* x, ptrdiff_t x_stride,
+                              int rows, int inputs, int padded, void* to, float* scales) {
+  alignas(64) int16_t row[kInputBlock + HWY_LANES(int16_t)];
+  for (int r = 0; r < rows; ++r) {
+    const float* const from = x + r * x_stride;
+    if (matrix.type == WeightType::kBFloat16) {
+      uint16_t* values = static_cast<uint16_t*>(to) + static_cast<ptrdiff_t>(r) * padded;
+      for (int i = 0; i < inputs; ++i) values[i] = ToBFloat16(from[i]);
+      for (int i = inputs; i < padded; ++i) values[i] = 0;
+      scales[r] = 1.0f;
+    } else {
+      scales[r] = Quantize(from, inputs, row);
+      int8_t* values = static_cast<int8_t*>(to) + static_cast<ptrdiff_t>(r) * padded;
+      // 128 more, seen as unsigned, is the top bit turned over.
+      const int8_t flip = matrix.native->has_unsigned_inputs ? INT8_MIN : 0;
+      for (int i = 0; i < inputs; ++i) values[i] = static_cast<int8_t>(row[i] ^ flip);
+      for (int i = inputs; i < padded; ++i) values[i] = flip;
+    }
+  }
+}
+
+// y = start + scale · (sum - correction) for the rows of a native tile and one panel.
+HWY_INLINE void WriteNativeSums(const float* HWY_RESTRICT sums, int rows, int columns,
+                                const float* row_scales, const float* panel_scales,
+                                const float* corrections, const TileOut& out) {
   const Floats d;
-  // A pointer for each row: with one pointer and kRows strides g++ spills the strides.
-  const float* x[kRows];
-  Vector sum[kRows][kTileVectors];
-  for (int r = 0; r < kRows; ++r) {
-    x[r] = tile.x + r * tile.x_stride;
-    __builtin_prefetch(tile.y + r * tile.y_stride, 1, 3);
-    for (int v = 0; v < kTileVectors; ++v) sum[r][v] = hn::Zero(d);
-  }
-  const float* HWY_RESTRICT panel = tile.panel;
-#pragma GCC unroll 1
-  for (ptrdiff_t k = 0; k < tile.inputs; ++k) {
-    Vector weights[kTileVectors];
-    for (int v = 0; v < kTileVectors; ++v) weights[v] = hn::Load(d, panel + v * kLanes);
-    panel += kPanelWidth;
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const Vector input = hn::Set(d, x[r][k]);
-      for (int v = 0; v < kTileVectors; ++v) {
-        sum[r][v] = hn::MulAdd(input, weights[v], sum[r][v]);
-      }
+  for (int r = 0; r < rows; ++r) {
+    const float* const sum = sums + r * NativeTile::kPanelWidth;
+    float* const y = out.y + r * out.y_stride;
+    int c = 0;
+    for (; c + kLanes <= columns; c += kLanes) {
+      Vector value = hn::Load(d, sum + c), scale = hn::Set(d, row_scales[r]);
+      if (corrections != nullptr) value = hn::Sub(value, hn::LoadU(d, corrections + c));
+      if (panel_scales != nullptr) scale = hn::Mul(scale, hn::LoadU(d, panel_scales + c));
+      Vector start = out.accumulate ? hn::LoadU(d, y + c) : hn::Zero(d);
+      if (out.bias != nullptr) start = hn::Add(start, hn::LoadU(d, out.bias + c));
+      hn::StoreU(hn::MulAdd(value, scale, start), d, y + c);
     }
-  }
-  for (int v = 0; v < kTileVectors; ++v) {
-    const Vector bias = tile.bias != nullptr ? hn::LoadU(d, tile.bias + v * kLanes) : hn::Zero(d);
-    for (int r = 0; r < kRows; ++r) {
-      float* y = tile.y + r * tile.y_stride + v * kLanes;
-      Vector start = tile.accumulate ? hn::LoadU(d, y) : hn::Zero(d);
-      if (tile.bias != nullptr) start = hn::Add(start, bias);
-      hn::StoreU(hn::Add(start, sum[r][v]), d, y);
+    for (; c < columns; ++c) {
+      const float value = corrections != nullptr ? sum[c] - corrections[c] : sum[c];
+      const float scale = panel_scales != nullptr ? row_scales[r] * panel_scales[c] : row_scales[r];
+      float start = out.accumulate ? y[c] : 0.0f;
+      if (out.bias != nullptr) start += out.bias[c];
+      y[c] = __builtin_fmaf(value, scale, start);
     }
   }
 }
 
-// The tile of exactly `rows` rows, found among 1 … kRows.
-template <int kRows>
-HWY_INLINE void MultiplyTileOf(int rows, const Tile& tile) {
-  if constexpr (kRows > 0) {
-    if (rows == kRows) return MultiplyTile<kRows>(tile);
-    MultiplyTileOf<kRows - 1>(rows, tile);
+// The same as MultiplyBlock, on native tiles.
+HWY_INLINE void MultiplyNativeBlock(const LinearTask& task, int block, int rows, const float* x,
+                                    float* y) {
+  const PackedMatrix& matrix = task.matrix;
+  const NativeTile& tile = *matrix.native;
+  const PanelShape shape = ShapeOf(matrix);
+  const int first = block * kInputBlock, inputs = Min(kInputBlock, matrix.num_inputs - first);
+  const int padded = RoundUp(inputs, shape.step);
+  constexpr int kMostTileRows = 32;
+  alignas(64) char converted[(kMostRows + kMostTileRows) * kInputBlock * sizeof(uint16_t)];
+  alignas(64) float sums[kMostTileRows * NativeTile::kPanelWidth];
+  float row_scales[kMostRows];
+  ConvertInputs(matrix, x + (block - task.block_begin) * kInputBlock, task.x_stride, rows, inputs,
+                padded, converted, row_scales);
+  const ptrdiff_t stride = static_cast<ptrdiff_t>(padded) * shape.value_size;
+  const size_t panel_bytes = PanelBytes(matrix, inputs);
+  const char* const panels = static_cast<const char*>(matrix.data) + BlockOffset(matrix, block);
+  const bool has_scales = matrix.scales != nullptr;
+  for (int p = task.panel_begin; p < task.panel_end; ++p) {
+    const int column = p * shape.width;
+    const float* const scales =
+        has_scales ? matrix.scales + ScaleIndex(matrix, block, column) : nullptr;
+    TileOut out;
+    out.y_stride = task.y_stride;
+    out.accumulate = task.accumulate || block > task.block_begin;
+    out.bias = task.bias != nullptr && block == task.block_begin ? task.bias + column : nullptr;
+    for (int row = 0; row < rows; row += tile.rows) {
+      tile.multiply(converted + row * stride, stride, panels + p * panel_bytes,
+                    padded / shape.together, sums);
+      out.y = y + row * task.y_stride + (p - task.panel_begin) * shape.width;
+      WriteNativeSums(sums, Min(tile.rows, rows - row),
+                      Min(shape.width, matrix.num_outputs - column), row_scales + row, scales,
+                      tile.has_unsigned_inputs ? scales + NumScales(matrix) : nullptr, out);
+    }
   }
 }
 
-// The last panel of a matrix whose columns do not fill it: the tile is worked out aside.
-template <int kRows>
-HWY_NOINLINE void MultiplyNarrowTile(int rows, const Tile& tile, int columns) {
-  float aside[kRows * kPanelWidth], bias[kPanelWidth] = {};
-  for (int r = 0; r < rows; ++r) {
-    for (int c = 0; c < columns; ++c) aside[r * kPanelWidth + c] = tile.y[r * tile.y_stride + c];
-    for (int c = columns; c < kPanelWidth; ++c) aside[r * kPanelWidth + c] = 0.0f;
-  }
-  if (tile.bias != nullptr) {
-    for (int c = 0; c < columns; ++c) bias[c] = tile.bias[c];
-  }
-  Tile narrow = tile;
-  narrow.y = aside;
-  narrow.y_stride = kPanelWidth;
-  narrow.bias = tile.bias != nullptr ? bias : nullptr;
-  MultiplyTileOf<kRows>(rows, narrow);
-  for (int r = 0; r < rows; ++r) {
-    for (int c = 0; c < columns; ++c) tile.y[r * tile.y_stride + c] = aside[r * kPanelWidth + c];
-  }
-}
+// -----------------------------------------------------------------------------------------------
 
 void Multiply(const LinearTask& task) {
-  if (task.rows < 1) return;
-  const PackedMatrix& matrix = task.matrix;
-  const ptrdiff_t padded = (matrix.num_outputs + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
-  // Tiles of nearly equal height, so that no thin one is left over.
-  const int tiles = (task.rows + kTileRows - 1) / kTileRows;
-  const int height = task.rows / tiles, higher = task.rows % tiles;
-  for (int block = task.block_begin; block < task.block_end; ++block) {
-    const int first = block * kInputBlock;
-    const int inputs = Min(kInputBlock, matrix.num_inputs - first);
-    const ptrdiff_t panel_size = static_cast<ptrdiff_t>(inputs) * kPanelWidth;
-    // While a tile is computed its share of the next panel is fetched: nearly always the panel
-    // behind this one.
-    const ptrdiff_t ahead = (panel_size / tiles + 15) / 16 * 16;
-    for (int p = task.panel_begin; p < task.panel_end; ++p) {
-      Tile tile;
-      tile.panel = matrix.data + first * padded + p * panel_size;
-      tile.inputs = inputs;
-      tile.x_stride = task.x_stride;
-      tile.y_stride = task.y_stride;
-      tile.accumulate = task.accumulate || block > task.block_begin;
-      const int column = p * kPanelWidth;
-      tile.bias = task.bias != nullptr && block == task.block_begin ? task.bias + column : nullptr;
-      const int columns = Min(kPanelWidth, matrix.num_outputs - column);
-      for (int t = 0, row = 0; t < tiles; ++t) {
-        const int rows = height + (t < higher ? 1 : 0);
-        const float* next = tile.panel + panel_size + t * ahead;
-        for (ptrdiff_t i = 0; i < ahead; i += 16) __builtin_prefetch(next + i, 0, 2);
-        tile.x = task.x + row * task.x_stride + (block - task.block_begin) * kInputBlock;
-        tile.y = task.y + row * task.y_stride + (p - task.panel_begin) * kPanelWidth;
-        if (columns == kPanelWidth) {
-          MultiplyTileOf<kTileRows>(rows, tile);
-        } else {
-          MultiplyNarrowTile<kTileRows>(rows, tile, columns);
-        }
-        row += rows;
+  const NativeTile* const native = task.matrix.native;
+  if (native != nullptr && native->begin != nullptr) native->begin();
+  for (int row = 0; row < task.rows; row += kMostRows) {
+    const int rows = Min(kMostRows, task.rows - row);
+    const float* const x = task.x + row * task.x_stride;
+    float* const y = task.y + row * task.y_stride;
+    for (int block = task.block_begin; block < task.block_end; ++block) {
+      if (native != nullptr) {
+        MultiplyNativeBlock(task, block, rows, x, y);
+      } else {
+        MultiplyBlock(task, block, rows, x, y);
       }
     }
   }
+  if (native != nullptr && native->end != nullptr) native->end();
 }
+
+int PanelWidth(const PackedMatrix& matrix) { return ShapeOf(matrix).width; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace strata::kernels
@@ -170,12 +227,13 @@ HWY_AFTER_NAMESPACE();
 namespace strata::kernels {
 
 HWY_EXPORT(PanelWidth);
+HWY_EXPORT(PanelBytes);
 HWY_EXPORT(Pack);
 HWY_EXPORT(Multiply);
 
 LinearKernels ActiveLinearKernels() {
-  return {HWY_DYNAMIC_DISPATCH(PanelWidth), HWY_DYNAMIC_DISPATCH(Pack),
-          HWY_DYNAMIC_DISPATCH(Multiply)};
+  return {HWY_DYNAMIC_DISPATCH(PanelWidth), HWY_DYNAMIC_DISPATCH(PanelBytes),
+          HWY_DYNAMIC_DISPATCH(Pack), HWY_DYNAMIC_DISPATCH(Multiply)};
 }
 
 }  // namespace strata::kernels

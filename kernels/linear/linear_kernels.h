@@ -4,21 +4,39 @@
 // Layout of a packed matrix W [N, K]. Columns of y (rows of W) are cut into panels as wide as a
 // tile of the microkernel, the sum over K into blocks of kInputBlock, so that one panel of one
 // block (24 KB on AVX2) stays in the first cache level while all rows pass it:
-//   block b (inputs b·384 …), panel p, input k of the block, column c of the panel.
-// Columns beyond N are zero. A block is num_panels · its inputs · panel_width floats.
+//   float32, bfloat16: block b (inputs b·384 …), panel p, input k of the block, column c
+//   int8:              block b, panel p, pair of inputs, column c, input of the pair
+//   native (native_tile.h): block b, panel p, group of inputs, column c, input of the group
+// Columns beyond N and inputs that fill up a pair or group are zero.
 #ifndef STRATA_KERNELS_LINEAR_LINEAR_KERNELS_H_
 #define STRATA_KERNELS_LINEAR_LINEAR_KERNELS_H_
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/linear/native_tile.h"
+
 namespace strata::kernels {
 
 inline constexpr int kInputBlock = 384;
 
+// What the weights of a linear map are kept as. Inputs, outputs and bias are float32 in all cases,
+// and so is the arithmetic but for int8.
+enum class WeightType : uint8_t {
+  kFloat32,
+  kBFloat16,  // rounded to nearest; widened a panel at a time
+  kInt8,      // one scale for each block of inputs of an output; inputs are rounded to 8 bits, too,
+              // with a scale for each block of a row; products summed in int32
+};
+
 // A packed matrix as the kernels see it.
 struct PackedMatrix {
-  const float* data;
+  WeightType type;
+  const NativeTile* native;  // what multiplies it, or null: the target's own vectors
+  const void* data;
+  // kInt8: [blocks, N rounded up to whole panels], and for unsigned inputs as much again: what
+  // their sums are too high. Else null.
+  const float* scales;
   int num_outputs, num_inputs;  // N, K
 };
 
@@ -40,11 +58,15 @@ struct LinearTask {
   bool accumulate;
 };
 
+// `matrix` needs no data where only a size is asked for.
 struct LinearKernels {
-  int (*panel_width)();
-  // Packs rows [row_begin, row_end) of W, the first a multiple of panel_width(), into `packed`.
-  void (*pack)(const float* weight, int num_outputs, int num_inputs, int row_begin, int row_end,
-               float* packed);
+  int (*panel_width)(const PackedMatrix& matrix);
+  // Bytes of one panel of a block of `inputs` inputs.
+  size_t (*panel_bytes)(const PackedMatrix& matrix, int inputs);
+  // Packs rows [row_begin, row_end) of W, the first a multiple of the panel's width, into `data`
+  // and `scales`, those of `matrix`.
+  void (*pack)(const float* weight, int row_begin, int row_end, const PackedMatrix& matrix,
+               void* data, float* scales);
   void (*multiply)(const LinearTask& task);
 };
 

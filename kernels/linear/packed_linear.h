@@ -1,5 +1,5 @@
 // A linear map y = W x + b whose weights stand in the order in which the microkernel of this
-// processor reads them, packed once.
+// processor reads them, packed once, in float32, bfloat16 or int8.
 #ifndef STRATA_KERNELS_LINEAR_PACKED_LINEAR_H_
 #define STRATA_KERNELS_LINEAR_PACKED_LINEAR_H_
 
@@ -19,7 +19,7 @@ struct LinearRows {
   int64_t x_stride = 0;
   float* y = nullptr;
   int64_t y_stride = 0;
-  int rows = 0;
+  int64_t rows = 0;
 };
 
 // Immutable; thread-safe.
@@ -28,16 +28,23 @@ class PackedLinear {
   // An empty map, 0 outputs.
   PackedLinear() = default;
 
-  // weight [N, K], row-major; bias [N] or null. Both are copied. INVALID_ARGUMENT: a null weight, a
-  // size below 1 or above 2^24, a STRATA_TARGET that this processor lacks. RESOURCE_EXHAUSTED.
+  // weight [N, K], row-major; bias [N] or null. Both are copied, the weight as `type`.
+  // INVALID_ARGUMENT: a null weight, a size below 1 or above 2^24, a STRATA_TARGET that this
+  // processor lacks. RESOURCE_EXHAUSTED.
   static absl::StatusOr<PackedLinear> Pack(const float* weight, const float* bias,
-                                           int64_t num_outputs, int64_t num_inputs,
+                                           int64_t num_outputs, int64_t num_inputs, WeightType type,
                                            ThreadPool& pool);
+
+  // The same for a native tile that is given, or none: Pack takes that of the processor.
+  static absl::StatusOr<PackedLinear> PackFor(const NativeTile* native, const float* weight,
+                                              const float* bias, int64_t num_outputs,
+                                              int64_t num_inputs, WeightType type,
+                                              ThreadPool& pool);
 
   int num_outputs() const { return num_outputs_; }  // N
   int num_inputs() const { return num_inputs_; }    // K
   bool has_bias() const { return !bias_.empty(); }
-  int64_t size_bytes() const { return size_ * static_cast<int64_t>(sizeof(float)); }
+  int64_t size_bytes() const;  // of the packed weights
 
   // The sum over K runs in blocks of so many inputs. A caller that makes its inputs block by block
   // (a feed-forward layer) may ask for one at a time.
@@ -48,6 +55,9 @@ class PackedLinear {
   // are computed with it.
   void Apply(const LinearRows& rows, bool accumulate) const;
 
+  // y = W x + b on the threads of a pool, which share rows and, where these are few, outputs.
+  void Apply(const LinearRows& rows, ThreadPool& pool) const;
+
   // y = outputs [begin, end) of W x + b, y pointing at output `begin`, a multiple of kBlock.
   void ApplyToOutputs(const LinearRows& rows, int begin, int end) const;
 
@@ -56,12 +66,15 @@ class PackedLinear {
   void AccumulateBlock(const LinearRows& rows, int block) const;
 
  private:
+  PackedMatrix matrix() const;
   LinearTask TaskOf(const LinearRows& rows) const;
 
+  WeightType type_ = WeightType::kFloat32;
+  const NativeTile* native_ = nullptr;
   int num_outputs_ = 0, num_inputs_ = 0;
-  int64_t size_ = 0;  // floats
-  hwy::AlignedFreeUniquePtr<float[]> packed_;
-  std::vector<float> bias_;
+  int64_t data_bytes_ = 0;
+  hwy::AlignedFreeUniquePtr<char[]> data_;
+  std::vector<float> scales_, bias_;
 };
 
 }  // namespace strata::kernels
