@@ -138,17 +138,14 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
   }
 };
 
-}  // namespace
-
-at::Tensor BlockSparseAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                std::shared_ptr<const StructurePlan> plan, double scale) {
-  TORCH_CHECK(plan != nullptr, "block-sparse attention: the plan is null");
+void CheckArguments(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                    const StructurePlan& plan) {
   TORCH_CHECK(q.dim() == 3, "block-sparse attention: q must be [T, H, D], got ", q.sizes());
   TORCH_CHECK(q.sizes() == k.sizes() && q.sizes() == v.sizes(),
               "block-sparse attention: q, k and v differ in shape: ", q.sizes(), ", ", k.sizes(),
               ", ", v.sizes());
-  TORCH_CHECK(q.size(0) == plan->num_tokens(), "block-sparse attention: q has ", q.size(0),
-              " tokens but the plan ", plan->num_tokens());
+  TORCH_CHECK(q.size(0) == plan.num_tokens(), "block-sparse attention: q has ", q.size(0),
+              " tokens but the plan ", plan.num_tokens());
   TORCH_CHECK(q.device().is_cpu() && k.device().is_cpu() && v.device().is_cpu(),
               "block-sparse attention: q, k and v must be on the CPU");
   const at::ScalarType dtype = q.scalar_type();
@@ -157,14 +154,69 @@ at::Tensor BlockSparseAttention(const at::Tensor& q, const at::Tensor& k, const 
   TORCH_CHECK(
       dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf,
       "block-sparse attention: dtype ", dtype, "; float32, float64, bfloat16 or float16");
-  const at::ScalarType compute = dtype == at::kDouble ? at::kDouble : at::kFloat;
-  const at::Tensor q_in = q.to(compute), k_in = k.to(compute), v_in = v.to(compute);
+}
+
+at::ScalarType ComputeType(const at::Tensor& q) {
+  return q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+at::Tensor RowsOfType(const at::Tensor& tensor, at::ScalarType type) {
+  return RowsContiguous(tensor.to(type));
+}
+
+}  // namespace
+
+at::Tensor BlockSparseAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                std::shared_ptr<const StructurePlan> plan, double scale) {
+  TORCH_CHECK(plan != nullptr, "block-sparse attention: the plan is null");
+  CheckArguments(q, k, v, *plan);
+  const at::ScalarType compute = ComputeType(q);
   const bool needs_grad =
       at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
-  if (needs_grad) return AttentionFunction::apply(q_in, k_in, v_in, plan, scale).to(dtype);
-  return ForwardOfDtype(RowsContiguous(q_in), RowsContiguous(k_in), RowsContiguous(v_in), *plan,
-                        scale, at::Tensor())
-      .to(dtype);
+  if (needs_grad) {
+    return AttentionFunction::apply(q.to(compute), k.to(compute), v.to(compute), plan, scale)
+        .to(q.scalar_type());
+  }
+  return ForwardOfDtype(RowsOfType(q, compute), RowsOfType(k, compute), RowsOfType(v, compute),
+                        *plan, scale, at::Tensor())
+      .to(q.scalar_type());
+}
+
+std::tuple<at::Tensor, at::Tensor> AttentionForward(const at::Tensor& q, const at::Tensor& k,
+                                                    const at::Tensor& v, const StructurePlan& plan,
+                                                    double scale) {
+  CheckArguments(q, k, v, plan);
+  const at::ScalarType compute = ComputeType(q);
+  const at::Tensor lse = at::empty({q.size(0), q.size(1)}, q.options().dtype(compute));
+  const at::Tensor out = ForwardOfDtype(RowsOfType(q, compute), RowsOfType(k, compute),
+                                        RowsOfType(v, compute), plan, scale, lse);
+  return {out.to(q.scalar_type()), lse};
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> AttentionBackward(
+    const at::Tensor& dout, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+    const at::Tensor& out, const at::Tensor& lse, const StructurePlan& plan, double scale) {
+  CheckArguments(q, k, v, plan);
+  CheckArguments(q, dout, out, plan);
+  const at::ScalarType compute = ComputeType(q);
+  TORCH_CHECK(lse.sizes() == at::IntArrayRef({q.size(0), q.size(1)}) && lse.is_cpu() &&
+                  lse.scalar_type() == compute,
+              "block-sparse attention: lse must be [T, H] as the forward pass gave it");
+  const auto options = q.options().dtype(compute);
+  at::Tensor dq = at::empty(q.sizes(), options), dk = at::empty(q.sizes(), options),
+             dv = at::empty(q.sizes(), options);
+  const auto run = [&](auto real) {
+    Backward<decltype(real)>(RowsOfType(q, compute), RowsOfType(k, compute), RowsOfType(v, compute),
+                             RowsOfType(out, compute), lse.contiguous(), RowsOfType(dout, compute),
+                             plan, scale, dq, dk, dv);
+  };
+  if (compute == at::kDouble) {
+    run(double{});
+  } else {
+    run(float{});
+  }
+  const at::ScalarType dtype = q.scalar_type();
+  return {dq.to(dtype), dk.to(dtype), dv.to(dtype)};
 }
 
 }  // namespace strata::kernels

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <tuple>
 
 #include "kernels/launch/thread_pool.h"
 #include "kernels/plan/structure_plan.h"
@@ -22,6 +23,15 @@ namespace strata::kernels {
 // STRATA_TARGET).
 at::Tensor BlockSparseAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                 std::shared_ptr<const StructurePlan> plan, double scale);
+
+// The two passes without autograd, with the same arguments and errors: {out, lse} with lse [T, H]
+// in float32 (float64 for float64), and {dq, dk, dv}, each contiguous and in the dtype of q.
+std::tuple<at::Tensor, at::Tensor> AttentionForward(const at::Tensor& q, const at::Tensor& k,
+                                                    const at::Tensor& v, const StructurePlan& plan,
+                                                    double scale);
+std::tuple<at::Tensor, at::Tensor, at::Tensor> AttentionBackward(
+    const at::Tensor& dout, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+    const at::Tensor& out, const at::Tensor& lse, const StructurePlan& plan, double scale);
 
 }  // namespace strata::kernels
 
