@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <mutex>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -43,7 +45,26 @@ void AddIcuAbbreviations(const icu::Locale& locale, std::vector<std::string>& ou
 
 }  // namespace
 
-absl::StatusOr<SentenceSplitter> SentenceSplitter::Create(const std::string& locale_name) {
+absl::StatusOr<SentenceSplitter> SentenceSplitter::Create(const std::string& locale) {
+  // Reading a locale's rules costs more than splitting a page.
+  static std::mutex& mutex = *new std::mutex;
+  static auto& known = *new std::map<std::string, std::shared_ptr<const Rules>>;
+  constexpr size_t kMaxKnown = 64;
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    const auto found = known.find(locale);
+    if (found != known.end()) return SentenceSplitter(found->second);
+  }
+  absl::StatusOr<std::shared_ptr<const Rules>> rules = ReadRules(locale);
+  if (!rules.ok()) return rules.status();
+  std::lock_guard<std::mutex> lock(mutex);
+  if (known.size() >= kMaxKnown) known.clear();
+  known[locale] = *rules;
+  return SentenceSplitter(*std::move(rules));
+}
+
+absl::StatusOr<std::shared_ptr<const SentenceSplitter::Rules>> SentenceSplitter::ReadRules(
+    const std::string& locale_name) {
   UErrorCode status = U_ZERO_ERROR;
   // "en_US" and "en-US" alike.
   const icu::Locale given(locale_name.c_str());
@@ -52,13 +73,13 @@ absl::StatusOr<SentenceSplitter> SentenceSplitter::Create(const std::string& loc
     return absl::InvalidArgumentError(absl::StrCat(
         "locale \"", locale_name, "\" is not a locale name; give one such as \"en\" or \"de-CH\""));
   }
-  std::unique_ptr<icu::BreakIterator> breaks(
-      icu::BreakIterator::createSentenceInstance(locale, status));
-  if (U_FAILURE(status) || breaks == nullptr) {
+  auto rules = std::make_shared<Rules>();
+  rules->breaks.reset(icu::BreakIterator::createSentenceInstance(locale, status));
+  if (U_FAILURE(status) || rules->breaks == nullptr) {
     return absl::InternalError(absl::StrCat("ICU has no sentence rules for locale \"", locale_name,
                                             "\": ", u_errorName(status)));
   }
-  std::vector<std::string> abbreviations;
+  std::vector<std::string>& abbreviations = rules->abbreviations;
   AddIcuAbbreviations(locale, abbreviations);
   if (std::string_view(locale.getLanguage()) == "en") {
     abbreviations.insert(abbreviations.end(), std::begin(kEnglishAbbreviations),
@@ -68,7 +89,7 @@ absl::StatusOr<SentenceSplitter> SentenceSplitter::Create(const std::string& loc
     }
   }
   std::sort(abbreviations.begin(), abbreviations.end());
-  return SentenceSplitter(std::move(breaks), std::move(abbreviations));
+  return rules;
 }
 
 void SentenceSplitter::Split(std::string_view text, std::vector<ByteSpan>& sentences) {
@@ -107,7 +128,8 @@ bool SentenceSplitter::EndsWithAbbreviation(std::string_view sentence) const {
          std::string_view(" ([{\"'").find(sentence[begin - 1]) == std::string_view::npos) {
     --begin;
   }
-  return std::binary_search(abbreviations_.begin(), abbreviations_.end(), sentence.substr(begin));
+  return std::binary_search(rules_->abbreviations.begin(), rules_->abbreviations.end(),
+                            sentence.substr(begin));
 }
 
 ByteSpan TrimWhiteSpace(std::string_view text) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,7 +22,8 @@ namespace strata::models {
 // One a thread.
 class SentenceSplitter {
  public:
-  // INVALID_ARGUMENT: not a locale name. INTERNAL: ICU's data are missing. Some 30 µs.
+  // INVALID_ARGUMENT: not a locale name. INTERNAL: ICU's data are missing. What a locale needs is
+  // read once a process. Thread-safe.
   static absl::StatusOr<SentenceSplitter> Create(const std::string& locale);
 
   // Appends the sentences of `text` (UTF-8), each without white space at its ends, none empty.
@@ -29,13 +31,19 @@ class SentenceSplitter {
   void Split(std::string_view text, std::vector<ByteSpan>& sentences);
 
  private:
-  SentenceSplitter(std::unique_ptr<icu::BreakIterator> breaks,
-                   std::vector<std::string> abbreviations)
-      : breaks_(std::move(breaks)), abbreviations_(std::move(abbreviations)) {}
+  // What all splitters of a locale share.
+  struct Rules {
+    std::unique_ptr<const icu::BreakIterator> breaks;
+    std::vector<std::string> abbreviations;  // sorted
+  };
+  static absl::StatusOr<std::shared_ptr<const Rules>> ReadRules(const std::string& locale);
+
+  explicit SentenceSplitter(std::shared_ptr<const Rules> rules)
+      : rules_(std::move(rules)), breaks_(rules_->breaks->clone()) {}
   bool EndsWithAbbreviation(std::string_view sentence) const;
 
+  std::shared_ptr<const Rules> rules_;
   std::unique_ptr<icu::BreakIterator> breaks_;
-  std::vector<std::string> abbreviations_;  // sorted
 };
 
 // `text` without white space (Unicode White_Space) at its ends, as a range of it.

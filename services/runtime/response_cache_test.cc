@@ -237,7 +237,7 @@ class KeptTest : public ::testing::Test {
   }
 
   const std::shared_ptr<ResponseCache> cache_ = ResponseCache::Create(10'000);
-  const std::shared_ptr<Scheduler> scheduler_ = std::make_shared<Scheduler>(BatchLimits{}, 1);
+  const std::shared_ptr<Scheduler> scheduler_ = std::make_shared<Scheduler>(BatchLimits{}, 1, 1);
   std::shared_ptr<PendingCall> call_;
 };
 

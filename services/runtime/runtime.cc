@@ -29,6 +29,11 @@ using models::WorkItem;
 // Times max_batch_tokens: what may stand ready for the passes to come.
 constexpr int64_t kPreparedBatches = 4;
 
+int NumPrepareThreads(const RuntimeOptions& options) {
+  if (options.prepare_threads > 0) return options.prepare_threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
 class RuntimeImpl : public Runtime {
  public:
   RuntimeImpl(const RuntimeOptions& options, std::unique_ptr<ModelRepository> models)
@@ -40,15 +45,17 @@ class RuntimeImpl : public Runtime {
         scheduler_(
             std::make_shared<Scheduler>(BatchLimits{.max_tokens = limits_.max_batch_tokens,
                                                     .max_documents = limits_.max_batch_documents},
-                                        kPreparedBatches * limits_.max_batch_tokens)) {
-    const int num_cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    const int num_prepare = options.prepare_threads > 0 ? options.prepare_threads : num_cores;
-    threads_.emplace_back([this] { ComputeLoop(); });
+                                        kPreparedBatches * limits_.max_batch_tokens,
+                                        NumPrepareThreads(options))) {
     threads_.emplace_back([this] { scheduler_->RunCompletions(); });
     threads_.emplace_back([this] { scheduler_->RunTimer(); });
-    threads_.emplace_back([this] { PrepareLoop(); });
+    // One more than may prepare, so that a pass can run beside them.
+    threads_.emplace_back([this] { WorkLoop(); });
+    threads_.emplace_back([this] { WorkLoop(); });
     try {
-      for (int i = 1; i < num_prepare; ++i) threads_.emplace_back([this] { PrepareLoop(); });
+      for (int i = 1; i < NumPrepareThreads(options); ++i) {
+        threads_.emplace_back([this] { WorkLoop(); });
+      }
     } catch (const std::system_error&) {
       // The system has no more threads: those that run do all the work.
     }
@@ -201,30 +208,49 @@ class RuntimeImpl : public Runtime {
     return absl::OkStatus();
   }
 
-  void PrepareLoop() {
-    while (const std::shared_ptr<PendingCall> call = scheduler_->NextToPrepare()) {
-      if (call->work) {
-        std::exchange(call->work, nullptr)(absl::OkStatus());
-        call->payload = {};
-        scheduler_->EndWork();
-        continue;
+  void WorkLoop() {
+    while (true) {
+      const Scheduler::Work next = scheduler_->NextWork();
+      if (!next.pass.empty()) {
+        Compute(next.pass);
+      } else if (next.to_prepare == nullptr) {
+        return;
+      } else if (next.to_prepare->work) {
+        RunWork(*next.to_prepare);
+      } else {
+        PrepareCall(next.to_prepare);
       }
-      call->prepare_begin = absl::Now();
-      if (cache_ != nullptr && !Leads(call)) continue;
-      absl::StatusOr<PreparedDocument> prepared =
-          Guarded<PreparedDocument>("reading", [&] { return Prepare(call->payload); });
-      call->prepare_end = absl::Now();
-      if (!prepared.ok()) {
-        if (call->payload.lease != nullptr) call->payload.lease->Fail(prepared.status());
-        call->payload = {};
-        scheduler_->Answer(*call, prepared.status());
-        continue;
-      }
-      call->payload.request.document = std::string();  // the tree has what is needed
-      call->payload.prepared = *std::move(prepared);
-      call->num_tokens = std::max<int64_t>(1, call->payload.prepared->num_tokens());
-      scheduler_->AddPrepared(call);
     }
+  }
+
+  // What Post was given.
+  void RunWork(PendingCall& call) {
+    std::exchange(call.work, nullptr)(absl::OkStatus());
+    call.payload = {};
+    scheduler_->EndPrepare();
+    scheduler_->EndWork();
+  }
+
+  void PrepareCall(const std::shared_ptr<PendingCall>& call) {
+    call->prepare_begin = absl::Now();
+    if (cache_ != nullptr && !Leads(call)) {
+      scheduler_->EndPrepare();
+      return;
+    }
+    absl::StatusOr<PreparedDocument> prepared =
+        Guarded<PreparedDocument>("reading", [&] { return Prepare(call->payload); });
+    call->prepare_end = absl::Now();
+    scheduler_->EndPrepare();
+    if (!prepared.ok()) {
+      if (call->payload.lease != nullptr) call->payload.lease->Fail(prepared.status());
+      call->payload = {};
+      scheduler_->AnswerHere(*call, prepared.status());
+      return;
+    }
+    call->payload.request.document = std::string();  // the tree has what is needed
+    call->payload.prepared = *std::move(prepared);
+    call->num_tokens = std::max<int64_t>(1, call->payload.prepared->num_tokens());
+    scheduler_->AddPrepared(call);
   }
 
   // Whether the call is to be computed. If not, it is somebody else's now.
@@ -271,40 +297,45 @@ class RuntimeImpl : public Runtime {
     return prepared;
   }
 
-  void ComputeLoop() {
-    while (true) {
-      const std::vector<std::shared_ptr<PendingCall>> batch = scheduler_->NextBatch();
-      if (batch.empty()) return;
-      const absl::Time begin = absl::Now();
-      for (const std::shared_ptr<PendingCall>& call : batch) call->compute_begin = begin;
-      absl::StatusOr<std::vector<TaskResult>> results = Run(batch);
-      batch[0]->payload.model->statistics->Ran(static_cast<int64_t>(batch.size()),
-                                               absl::Now() - begin);
-      if (!observers_.empty()) {
-        Pass pass{.model = batch[0]->payload.model->name,
-                  .version = batch[0]->payload.model->version,
-                  .num_documents = static_cast<int64_t>(batch.size()),
-                  .max_tokens = limits_.max_batch_tokens,
-                  .duration = absl::Now() - begin};
-        for (const auto& call : batch) pass.num_tokens += call->num_tokens;
-        for (const auto& observer : observers_) observer->Ran(pass);
-      }
-      for (size_t i = 0; i < batch.size(); ++i) {
-        if (results.ok()) {
-          Finish(*batch[i], std::move((*results)[i]));
-        } else if (batch.size() == 1 || batch[i]->dead) {
-          Finish(*batch[i], results.status());
+  void Compute(const std::vector<std::shared_ptr<PendingCall>>& batch) {
+    const absl::Time begin = absl::Now();
+    for (const std::shared_ptr<PendingCall>& call : batch) call->compute_begin = begin;
+    absl::StatusOr<std::vector<TaskResult>> pass = Run(batch);
+    const absl::Duration duration = absl::Now() - begin;
+    std::vector<absl::StatusOr<TaskResult>> results;
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (pass.ok()) {
+        results.emplace_back(std::move((*pass)[i]));
+      } else if (batch.size() == 1 || batch[i]->dead) {
+        results.emplace_back(pass.status());
+      } else {
+        // One document of the batch may be the cause: the others must not suffer for it.
+        absl::StatusOr<std::vector<TaskResult>> alone = Run({&batch[i], 1});
+        if (alone.ok()) {
+          results.emplace_back(std::move(alone->front()));
         } else {
-          // One document of the batch may be the cause: the others must not suffer for it.
-          absl::StatusOr<std::vector<TaskResult>> alone = Run({&batch[i], 1});
-          if (alone.ok()) {
-            Finish(*batch[i], std::move(alone->front()));
-          } else {
-            Finish(*batch[i], alone.status());
-          }
+          results.emplace_back(alone.status());
         }
       }
     }
+    const absl::Time end = absl::Now();
+    scheduler_->EndPass();  // the next one runs while this one's callers are told
+    TellOfPass(batch, duration);
+    for (size_t i = 0; i < batch.size(); ++i) Finish(*batch[i], std::move(results[i]), end);
+  }
+
+  void TellOfPass(const std::vector<std::shared_ptr<PendingCall>>& batch,
+                  absl::Duration duration) const {
+    const ServedModel& model = *batch[0]->payload.model;
+    model.statistics->Ran(static_cast<int64_t>(batch.size()), duration);
+    if (observers_.empty()) return;
+    Pass pass{.model = model.name,
+              .version = model.version,
+              .num_documents = static_cast<int64_t>(batch.size()),
+              .max_tokens = limits_.max_batch_tokens,
+              .duration = duration};
+    for (const auto& call : batch) pass.num_tokens += call->num_tokens;
+    for (const auto& observer : observers_) observer->Ran(pass);
   }
 
   // One pass; it stops between layers once nobody waits for any of its answers.
@@ -328,16 +359,15 @@ class RuntimeImpl : public Runtime {
     return results;
   }
 
-  void Finish(PendingCall& call, absl::StatusOr<TaskResult> result) {
+  void Finish(PendingCall& call, absl::StatusOr<TaskResult> result, absl::Time computed) {
     const absl::Status status = WithDetailByCode(result.ok() ? result->status : result.status(),
                                                  "INVALID_DOCUMENT", "TOO_MANY_TOKENS", "document");
     if (!status.ok()) {
       if (call.payload.lease != nullptr) call.payload.lease->Fail(status);
       call.payload = {};
-      scheduler_->Answer(call, status);
+      scheduler_->AnswerHere(call, status);
       return;
     }
-    const absl::Time now = absl::Now();
     Response response;
     response.id = std::move(call.payload.request.id);
     response.model = call.payload.model->name;
@@ -348,12 +378,12 @@ class RuntimeImpl : public Runtime {
     response.timings.queue =
         (call.prepare_begin - call.submitted) + (call.compute_begin - call.prepare_end);
     response.timings.queue_before_prepare = call.prepare_begin - call.submitted;
-    response.timings.compute = now - call.compute_begin;
-    response.timings.total = now - call.submitted;
+    response.timings.compute = computed - call.compute_begin;
+    response.timings.total = absl::Now() - call.submitted;
     response.received = call.submitted;
     if (call.payload.lease != nullptr) call.payload.lease->Fulfil(response);
     call.payload = {};
-    scheduler_->Answer(call, std::move(response));
+    scheduler_->AnswerHere(call, std::move(response));
   }
 
   const Limits limits_;

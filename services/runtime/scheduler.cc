@@ -77,7 +77,7 @@ absl::Status Scheduler::Add(const std::shared_ptr<PendingCall>& call, absl::Time
     call->in_timer = true;
     if (call->timer == timers_.begin()) timer_changed_.notify_one();
   }
-  prepare_ready_.notify_one();
+  WakeWorker();
   return absl::OkStatus();
 }
 
@@ -92,17 +92,27 @@ void Scheduler::Detach(PendingCall& call, CallPayload& payload) {
   } else if (stage == CallStage::kPrepared) {
     batcher_.Remove(call);
     payload = std::move(call.payload);
-    prepare_ready_.notify_all();
+    WakeWorker();
   }
   call.dead.store(true, std::memory_order_release);
 }
 
 void Scheduler::Answer(PendingCall& call, absl::StatusOr<Response> answer) {
+  if (auto tell = TakeAnswer(call, std::move(answer))) Post(std::move(tell));
+}
+
+void Scheduler::AnswerHere(PendingCall& call, absl::StatusOr<Response> answer) {
+  if (auto tell = TakeAnswer(call, std::move(answer))) tell();
+}
+
+// Ends the call if nobody has; what is returned then tells its owner.
+absl::AnyInvocable<void()> Scheduler::TakeAnswer(PendingCall& call,
+                                                 absl::StatusOr<Response> answer) {
   std::shared_ptr<PendingCall> keep;
   {
     CallPayload payload;
     std::lock_guard<std::mutex> lock(mu_);
-    if (call.stage == CallStage::kDone) return;
+    if (call.stage == CallStage::kDone) return nullptr;
     keep = call.shared_from_this();
     if (!answer.ok()) {
       answer = WithDetail(answer.status(), {.stage = StageName(call.stage)});
@@ -110,35 +120,52 @@ void Scheduler::Answer(PendingCall& call, absl::StatusOr<Response> answer) {
     Detach(call, payload);
     live_.erase(keep);
   }  // the payload, and with it the permit, goes before the callback can run
-  Post([this, keep = std::move(keep), answer = std::move(answer)]() mutable {
+  return [this, keep = std::move(keep), answer = std::move(answer)]() mutable {
     if (keep->work) {
       std::exchange(keep->work, nullptr)(answer.status());
     } else {
       std::exchange(keep->done, nullptr)(std::move(answer));
     }
     EndWork();
-  });
+  };
 }
 
-std::shared_ptr<PendingCall> Scheduler::NextToPrepare() {
+Scheduler::Work Scheduler::NextWork() {
   std::unique_lock<std::mutex> lock(mu_);
-  const auto document_ready = [this] {
-    return !documents_.empty() && batcher_.num_tokens() < max_prepared_tokens_;
-  };
-  prepare_ready_.wait(lock, [&] { return stopped_ || !works_.empty() || document_ready(); });
-  if (stopped_) return nullptr;
-  const bool take_work = !works_.empty() && (!document_ready() || works_.front()->sequence <
-                                                                      documents_.front()->sequence);
-  auto& queue = take_work ? works_ : documents_;
-  std::shared_ptr<PendingCall> call = std::move(queue.front());
-  queue.pop_front();
-  call->stage = CallStage::kPreparing;
-  if (take_work) {  // from here on it is as good as answered
-    CallPayload payload;
-    Detach(*call, payload);
-    live_.erase(call);
+  work_ready_.wait(lock, [this] { return stopped_ || PassReady() || PrepareReady(); });
+  if (stopped_) return {};
+  Work next;
+  if (PassReady()) {
+    computing_ = true;
+    next.pass = batcher_.Take();
+    for (const std::shared_ptr<PendingCall>& call : next.pass) call->stage = CallStage::kRunning;
+  } else {
+    ++num_preparing_;
+    const bool take_work = !works_.empty() && (!DocumentReady() || works_.front()->sequence <
+                                                                       documents_.front()->sequence);
+    auto& queue = take_work ? works_ : documents_;
+    next.to_prepare = std::move(queue.front());
+    queue.pop_front();
+    next.to_prepare->stage = CallStage::kPreparing;
+    if (take_work) {  // from here on it is as good as answered
+      CallPayload payload;
+      Detach(*next.to_prepare, payload);
+      live_.erase(next.to_prepare);
+    }
   }
-  return call;
+  WakeWorker();
+  return next;
+}
+
+void Scheduler::EndPass() {
+  std::lock_guard<std::mutex> lock(mu_);
+  computing_ = false;
+  WakeWorker();
+}
+
+void Scheduler::EndPrepare() {
+  std::lock_guard<std::mutex> lock(mu_);
+  --num_preparing_;  // the worker itself asks for work next
 }
 
 void Scheduler::EndWork() {
@@ -153,7 +180,7 @@ bool Scheduler::PrepareAgain(const std::shared_ptr<PendingCall>& call) {
   auto place = documents_.begin();
   while (place != documents_.end() && (*place)->sequence < call->sequence) ++place;
   call->place = documents_.insert(place, call);
-  prepare_ready_.notify_one();
+  WakeWorker();
   return true;
 }
 
@@ -165,18 +192,7 @@ void Scheduler::AddPrepared(const std::shared_ptr<PendingCall>& call) {
     return;
   }
   call->stage = CallStage::kPrepared;
-  batcher_.Add(call);
-  batch_ready_.notify_one();
-}
-
-std::vector<std::shared_ptr<PendingCall>> Scheduler::NextBatch() {
-  std::unique_lock<std::mutex> lock(mu_);
-  batch_ready_.wait(lock, [this] { return stopped_ || !batcher_.empty(); });
-  if (stopped_) return {};
-  std::vector<std::shared_ptr<PendingCall>> batch = batcher_.Take();
-  for (const std::shared_ptr<PendingCall>& call : batch) call->stage = CallStage::kRunning;
-  prepare_ready_.notify_all();
-  return batch;
+  batcher_.Add(call);  // the worker itself asks for work next
 }
 
 QueueState Scheduler::queue_state() {
@@ -250,8 +266,7 @@ void Scheduler::Drain(absl::Time deadline) {
 void Scheduler::Stop() {
   std::lock_guard<std::mutex> lock(mu_);
   stopped_ = true;
-  prepare_ready_.notify_all();
-  batch_ready_.notify_all();
+  work_ready_.notify_all();
   completion_ready_.notify_all();
   timer_changed_.notify_all();
 }
