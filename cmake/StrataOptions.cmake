@@ -2,6 +2,7 @@
 option(STRATA_BUILD_TESTS "Build the tests" ON)
 option(STRATA_BUILD_BENCHMARKS "Build the benchmarks" ON)
 option(STRATA_CUDA "Build the CUDA kernels" OFF)
+option(STRATA_FUZZ "Build the fuzz targets for libFuzzer, with clang" OFF)
 set(STRATA_SANITIZE "" CACHE STRING "Sanitizers for our own code: '', 'address,undefined' or 'thread'")
 set(STRATA_TORCH_ROOT "" CACHE PATH "Folder of a LibTorch (holds include/ and lib/)")
 
@@ -27,6 +28,10 @@ endif()
 if(STRATA_SANITIZE)
   add_compile_options(-fsanitize=${STRATA_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${STRATA_SANITIZE})
+endif()
+
+if(STRATA_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # Warnings are errors on our own code; generated code and outside headers are SYSTEM and exempt.

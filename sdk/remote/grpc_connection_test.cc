@@ -364,6 +364,7 @@ TEST_F(GrpcConnectionTest, ManyOutliveARestartOfTheService) {
   int sent = 0;
   ClassifyManyOptions options;
   options.max_in_flight = 4;
+  options.document_timeout = absl::Seconds(60);  // a failure, not a test without end
   auto stream = Connect().ClassifyMany(
       [&]() -> std::optional<DocumentInput> {
         if (sent == 400) return std::nullopt;
@@ -378,7 +379,7 @@ TEST_F(GrpcConnectionTest, ManyOutliveARestartOfTheService) {
   const std::string same_address = address();
   StopServer();
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  StartServer(same_address);
+  ASSERT_NO_FATAL_FAILURE(StartServer(same_address));
   EXPECT_TRUE(stream->Wait().ok());
   EXPECT_EQ(answered, 400);
 }

@@ -42,11 +42,10 @@ class RuntimeImpl : public Runtime {
         models_(std::move(models)),
         cache_(options.cache_bytes > 0 ? ResponseCache::Create(options.cache_bytes) : nullptr),
         admission_(Admission::Create(limits_.max_queued_bytes, limits_.max_queued_requests)),
-        scheduler_(
-            std::make_shared<Scheduler>(BatchLimits{.max_tokens = limits_.max_batch_tokens,
-                                                    .max_documents = limits_.max_batch_documents},
-                                        kPreparedBatches * limits_.max_batch_tokens,
-                                        NumPrepareThreads(options))) {
+        scheduler_(std::make_shared<Scheduler>(
+            BatchLimits{.max_tokens = limits_.max_batch_tokens,
+                        .max_documents = limits_.max_batch_documents},
+            kPreparedBatches * limits_.max_batch_tokens, NumPrepareThreads(options))) {
     threads_.emplace_back([this] { scheduler_->RunCompletions(); });
     threads_.emplace_back([this] { scheduler_->RunTimer(); });
     // One more than may prepare, so that a pass can run beside them.

@@ -141,8 +141,9 @@ Scheduler::Work Scheduler::NextWork() {
     for (const std::shared_ptr<PendingCall>& call : next.pass) call->stage = CallStage::kRunning;
   } else {
     ++num_preparing_;
-    const bool take_work = !works_.empty() && (!DocumentReady() || works_.front()->sequence <
-                                                                       documents_.front()->sequence);
+    const bool take_work =
+        !works_.empty() &&
+        (!DocumentReady() || works_.front()->sequence < documents_.front()->sequence);
     auto& queue = take_work ? works_ : documents_;
     next.to_prepare = std::move(queue.front());
     queue.pop_front();

@@ -1,7 +1,7 @@
 // Where every call stands, under one mutex: arrival, preparation, batch, answer; deadlines,
-// cancellation and drain. It owns no thread and does no work itself: the workers of runtime.cc ask it
-// for the next thing to do. A worker does whatever is at hand: who prepared a document computes it
-// too if no pass runs, and who ran a pass tells its callers, so that an idle service wakes one
+// cancellation and drain. It owns no thread and does no work itself: the workers of runtime.cc ask
+// it for the next thing to do. A worker does whatever is at hand: who prepared a document computes
+// it too if no pass runs, and who ran a pass tells its callers, so that an idle service wakes one
 // thread a request.
 //
 // The one rule: a call is answered exactly once, by whoever comes first (result, cancel, deadline,
