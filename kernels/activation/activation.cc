@@ -79,6 +79,10 @@ struct Tanh {
   }
 };
 
+struct Identity {
+  HWY_INLINE Vector operator()(Vector x) const { return x; }
+};
+
 // The tail goes through the same vector code, so that no value depends on its place.
 template <class Function>
 HWY_INLINE void OnRow(Function function, float* x, const float* factor, int64_t count) {
@@ -111,6 +115,8 @@ void OnRowBy(Activation activation, float* x, const float* factor, int64_t count
       return OnRow(Silu(), x, factor, count);
     case Activation::kTanh:
       return OnRow(Tanh(), x, factor, count);
+    case Activation::kIdentity:
+      return OnRow(Identity(), x, factor, count);
   }
 }
 

@@ -12,6 +12,7 @@ enum class Activation : uint8_t {
   kGeluTanh,  // its approximation by tanh
   kSilu,      // x · sigmoid(x)
   kTanh,
+  kIdentity,  // none
 };
 
 // x[i] ← act(x[i]), to 3e-7 absolute or relative. NaN stays NaN. Call after SelectTarget().

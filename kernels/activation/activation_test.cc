@@ -23,12 +23,14 @@ double Expected(Activation activation, double x) {
       return x / (1 + std::exp(-x));
     case Activation::kTanh:
       return std::tanh(x);
+    case Activation::kIdentity:
+      return x;
   }
   return NAN;
 }
 
 constexpr Activation kAll[] = {Activation::kRelu, Activation::kGelu, Activation::kGeluTanh,
-                               Activation::kSilu, Activation::kTanh};
+                               Activation::kSilu, Activation::kTanh, Activation::kIdentity};
 
 TEST(ActivationTest, EqualsItsDefinition) {
   ASSERT_TRUE(SelectTarget().ok());

@@ -16,6 +16,7 @@ enum class TokenRole : uint8_t {
   kSentenceAnchor,  // <cls>
   kSectionAnchor,   // <sec>
   kDocumentAnchor,  // <doc>
+  kSeparator,       // closes a segment: [SEP]
   kGlobalQuery,     // a token of a query in front, seen by the document's and sections' anchors
 };
 

@@ -156,6 +156,19 @@ void EmbedSectionsByTokens(const DocumentView& view, EmbeddingWriter& writer) {
   }
 }
 
+// The architecture's own vectors of its sentence anchors.
+void EmbedSentencesByEncoder(const DocumentView& view, EmbeddingWriter& writer) {
+  const AnchoredSequence& sequence = view.document.sequence;
+  const auto* roles = view.batch.roles.data();
+  int64_t row = std::count(roles, roles + view.batch.cu_seqlens[view.index],
+                           TokenRole::kSentenceAnchor);  // of this document's first
+  for (size_t t = 0; t < sequence.roles.size(); ++t) {
+    if (sequence.roles[t] != TokenRole::kSentenceAnchor) continue;
+    writer.Write(EmbeddingLevel::kSentence, view.output.sentences[row++], sequence.nodes[t],
+                 sequence.spans[t]);
+  }
+}
+
 // Vectors that the classification head reads, pooled with its own weights.
 void EmbedByHead(const DocumentView& view, EmbeddingLevel level, EmbeddingWriter& writer) {
   const auto [begin, end] = SentenceRange(view);
@@ -262,12 +275,20 @@ void AnswerEmbed(const DocumentView& view, const TaskRequest& request, TaskResul
     } else if (level == EmbeddingLevel::kDocument && view.output.documents.defined()) {
       writer.Write(level, view.output.documents[view.index], 0,
                    view.document.tree.nodes().front().text);
+    } else if (level == EmbeddingLevel::kSentence && view.output.sentences.defined()) {
+      EmbedSentencesByEncoder(view, writer);
     } else if (level == EmbeddingLevel::kSection && !has_sections) {
       EmbedSectionsByTokens(view, writer);
     } else {
       EmbedByAnchor(view, level, writer);
     }
   }
+}
+
+void AnswerMatch(const DocumentView& view, TaskResult& result) {
+  TaskRequest request;
+  request.levels = {EmbeddingLevel::kDocument, EmbeddingLevel::kSentence};
+  AnswerEmbed(view, request, result);
 }
 
 }  // namespace strata::models

@@ -40,6 +40,9 @@ void AnswerClassify(const DocumentView& view, const std::vector<std::string>& la
 // Fills embeddings.
 void AnswerEmbed(const DocumentView& view, const TaskRequest& request, TaskResult& result);
 
+// Fills embeddings with what documents are compared by.
+void AnswerMatch(const DocumentView& view, TaskResult& result);
+
 }  // namespace strata::models
 
 #endif  // STRATA_MODELS_ENGINE_ANSWERS_H_

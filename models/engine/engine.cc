@@ -7,9 +7,11 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <sstream>
 
@@ -178,6 +180,7 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   info.hidden_size = (*encoder)->info().hidden_size;
   info.num_layers = (*encoder)->info().num_layers;
   info.vocab_size = (*encoder)->info().vocab_size;
+  info.match_amplifier = (*encoder)->info().match_amplifier;
   return std::make_shared<const LoadedEngine>(std::move(info), *std::move(tokenizer),
                                               *std::move(encoder), *std::move(classifier));
 }
@@ -205,7 +208,9 @@ absl::Status LoadedEngine::Check(const TaskRequest& request) const {
 absl::StatusOr<PreparedDocument> LoadedEngine::Prepare(DocumentTree tree,
                                                        const PrepareOptions& options) const {
   const bool cut = options.truncation == Truncation::kKeepHead;
-  auto sequence = encoder_->Anchor(tree, cut ? options.max_tokens : 0);
+  const int64_t most =
+      options.max_tokens > 0 ? options.max_tokens : std::numeric_limits<int64_t>::max();
+  auto sequence = encoder_->Anchor(tree, cut ? most : 0);
   if (!sequence.ok()) return sequence.status();
   if (options.max_tokens > 0 && sequence->num_tokens() > options.max_tokens) {
     return absl::ResourceExhaustedError(
@@ -229,6 +234,20 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::Run(
   }
 }
 
+namespace {
+
+// Whether an answer may be made of the states of single tokens.
+bool WantsStates(absl::Span<const WorkItem> batch) {
+  return std::ranges::any_of(batch, [](const WorkItem& item) {
+    return item.request.task == Task::kEmbed &&
+           std::ranges::any_of(item.request.levels, [](EmbeddingLevel level) {
+             return level == EmbeddingLevel::kToken || level == EmbeddingLevel::kSection;
+           });
+  });
+}
+
+}  // namespace
+
 absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
     absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const {
   std::vector<TaskResult> results(batch.size());
@@ -237,10 +256,11 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
   for (size_t i = 0; i < batch.size(); ++i) {
     const AnchoredSequence& sequence = batch[i].document->sequence;
     results[i].status = Check(batch[i].request);
-    if (results[i].status.ok() && batch[i].request.task == Task::kClassify &&
+    if (results[i].status.ok() && batch[i].request.task != Task::kEmbed &&
         sequence.num_words_kept == 0) {
-      results[i].status =
-          absl::InvalidArgumentError("the document holds no text, so there is nothing to classify");
+      results[i].status = absl::InvalidArgumentError(
+          absl::StrCat("the document holds no text, so there is nothing to ",
+                       std::string(TaskName(batch[i].request.task))));
     }
     if (!results[i].status.ok()) continue;
     sequences.push_back(&sequence);
@@ -250,7 +270,7 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
 
   auto packed = Pack(sequences);
   if (!packed.ok()) return packed.status();
-  auto output = encoder_->ForwardWithHead(*packed, cancelled);
+  auto output = encoder_->ForwardWithHead(*packed, classifier_ || WantsStates(batch), cancelled);
   if (!output.ok()) return output.status();
   std::optional<SentenceClassifierOutput> classified;
   if (classifier_) {
@@ -266,6 +286,8 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
     result.tokens = CountTokens(view);
     if (item.request.task == Task::kClassify) {
       AnswerClassify(view, info_.labels, kind, item.request, result);
+    } else if (item.request.task == Task::kMatch) {
+      AnswerMatch(view, result);
     } else {
       AnswerEmbed(view, item.request, result);
     }

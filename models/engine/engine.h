@@ -34,6 +34,8 @@ struct ModelInfo {
   int32_t hidden_size = 0;
   int32_t num_layers = 0;
   int32_t vocab_size = 0;
+  // > 0: trained to match; the score of two documents is their vectors' product times this.
+  double match_amplifier = 0;
 };
 
 // What happens to a document of more than `max_tokens` tokens.
@@ -72,8 +74,8 @@ struct WorkItem {
 class Engine {
  public:
   // `folder`: config.json, tokenizer files or, of an image model, preprocessor_config.json where
-  // there is one, and *.safetensors (weights of any float type). NOT_FOUND,
-  // INVALID_ARGUMENT (names the file and the key).
+  // there is one, and weights in any form that ReadModelWeights() reads and of any float type.
+  // NOT_FOUND, INVALID_ARGUMENT (names the file and the key), UNIMPLEMENTED (no such architecture).
   static absl::StatusOr<std::shared_ptr<const Engine>> Load(const std::string& folder);
   virtual ~Engine() = default;
 

@@ -11,6 +11,7 @@
 #include "models/hiera/hiera.h"
 #include "models/htsat/htsat_encoder.h"
 #include "models/maxvit/maxvit.h"
+#include "models/smith/smith_encoder.h"
 #include "models/swin/swin.h"
 
 namespace strata::models {
@@ -27,6 +28,7 @@ constexpr Row<EncoderLoader> kArchitectures[] = {
     {"hierarchical-transformer", LoadHatEncoder},
     {"hdt", LoadHdtEncoder},
     {"hed", LoadHdtEncoder},
+    {"smith", LoadSmithEncoder},
 };
 
 constexpr Row<AudioEncoderLoader> kAudioArchitectures[] = {
@@ -49,7 +51,7 @@ absl::StatusOr<Loader> Find(const Row<Loader> (&rows)[kSize], const std::string&
     if (model_type == row.model_type) return row.load;
     absl::StrAppend(&known, known.empty() ? "" : ", ", row.model_type);
   }
-  return absl::InvalidArgumentError(
+  return absl::UnimplementedError(
       absl::StrCat("model_type '", model_type, "' is none of: ", known));
 }
 

@@ -11,7 +11,7 @@
 
 namespace strata::models {
 
-// Of documents, of sounds. INVALID_ARGUMENT lists the known types.
+// Of documents, of sounds. UNIMPLEMENTED lists the known types.
 absl::StatusOr<EncoderLoader> FindEncoderLoader(const std::string& model_type);
 absl::StatusOr<AudioEncoderLoader> FindAudioEncoderLoader(const std::string& model_type);
 

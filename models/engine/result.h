@@ -13,15 +13,17 @@
 
 namespace strata::models {
 
-enum class Task : uint8_t { kClassify, kEmbed };
+enum class Task : uint8_t { kClassify, kEmbed, kMatch };
 
-// "classify", "embed".
+// "classify", "embed", "match".
 constexpr std::string_view TaskName(Task task) {
   switch (task) {
     case Task::kClassify:
       return "classify";
     case Task::kEmbed:
       return "embed";
+    case Task::kMatch:
+      return "match";
   }
   return "unknown";
 }
@@ -29,6 +31,8 @@ constexpr std::string_view TaskName(Task task) {
 // The parts of a document that can have a vector of their own.
 enum class EmbeddingLevel : uint8_t { kDocument, kSection, kSentence, kToken };
 
+// kMatch asks for what documents are compared by (match.h): the vectors of the document and of its
+// sentences or blocks, as they are, in TaskResult::embeddings.
 struct TaskRequest {
   Task task = Task::kClassify;
   // kClassify: this many best labels; 0 = all.

@@ -42,13 +42,14 @@ class HatEncoder : public Encoder {
 
   absl::StatusOr<at::Tensor> Forward(const PackedBatch& batch,
                                      const std::function<bool()>& cancelled) const override {
-    auto output = ForwardWithHead(batch, cancelled);
+    auto output = ForwardWithHead(batch, /*want_states=*/true, cancelled);
     if (!output.ok()) return output.status();
     return output->states;
   }
 
   absl::StatusOr<EncoderOutput> ForwardWithHead(
-      const PackedBatch& batch, const std::function<bool()>& cancelled) const override {
+      const PackedBatch& batch, bool /*want_states*/,
+      const std::function<bool()>& cancelled) const override {
     const UnpackedHat unpacked = UnpackHatDocuments(model_.config(), batch);
     auto segments = BatchHatDocuments(unpacked.documents);
     if (!segments.ok()) return segments.status();

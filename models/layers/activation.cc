@@ -11,9 +11,10 @@ absl::StatusOr<Activation> ParseActivation(std::string_view name) {
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
   if (name == "silu" || name == "swish") return Activation::kSilu;
   if (name == "tanh") return Activation::kTanh;
+  if (name == "linear") return Activation::kIdentity;
   return absl::InvalidArgumentError(
       absl::StrCat("activation '", std::string(name),
-                   "' is none of relu, gelu, gelu_new, gelu_pytorch_tanh, silu, tanh"));
+                   "' is none of relu, gelu, gelu_new, gelu_pytorch_tanh, silu, tanh, linear"));
 }
 
 }  // namespace strata::models

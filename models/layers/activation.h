@@ -12,7 +12,7 @@ namespace strata::models {
 using kernels::Activation;
 
 // "relu", "gelu" (erf form), "gelu_new" / "gelu_pytorch_tanh" (tanh form), "silu" / "swish",
-// "tanh".
+// "tanh", "linear" (none).
 absl::StatusOr<Activation> ParseActivation(std::string_view name);
 
 }  // namespace strata::models

@@ -34,6 +34,9 @@ struct EncoderInfo {
   bool runs_on_kernels = false;     // its layers do not need ATen's threads
   bool classifies = false;          // the checkpoint has the architecture's own classification head
   LabelKind label_kind = LabelKind::kOneOfAll;  // of that head
+  // The score of two documents is their vectors' product times this, and its sigmoid a probability;
+  // 0: the architecture is not trained to match.
+  double match_amplifier = 0;
 };
 
 // How much each anchor of a batch counted for the labels. A anchors, K labels.
@@ -44,10 +47,11 @@ struct AnchorEvidence {
   at::Tensor effects;             // [A, K] what it adds to the logits
 };
 
-// B documents, T tokens, C hidden size, K labels.
+// B documents, T tokens, C hidden size, D size of a document's vector, K labels.
 struct EncoderOutput {
   at::Tensor states;        // [T, C] last hidden states
-  at::Tensor documents;     // [B, C] where the architecture pools documents itself, else undefined
+  at::Tensor documents;     // [B, D] where the architecture pools documents itself, else undefined
+  at::Tensor sentences;     // [A, C] of the tokens of role kSentenceAnchor, likewise
   at::Tensor logits;        // [B, K] of the architecture's own head, else undefined
   AnchorEvidence evidence;  // for these logits
 };
@@ -57,15 +61,18 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
   virtual const EncoderInfo& info() const = 0;
-  // Tokens and anchors; at most `max_tokens` (0 = all).
+  // Tokens and anchors; at most `max_tokens`. 0 = all: RESOURCE_EXHAUSTED where the architecture
+  // itself has a limit.
   virtual absl::StatusOr<AnchoredSequence> Anchor(const DocumentTree& tree,
                                                   int64_t max_tokens) const = 0;
   // Last hidden states [T, C].
   virtual absl::StatusOr<at::Tensor> Forward(const PackedBatch& batch,
                                              const std::function<bool()>& cancelled) const = 0;
-  // The states, and what the architecture makes of them by its own pooling and head.
+  // The states, and what the architecture makes of them by its own pooling and head. Without
+  // `want_states` an architecture may leave out states that its own vectors do not need.
   virtual absl::StatusOr<EncoderOutput> ForwardWithHead(
-      const PackedBatch& batch, const std::function<bool()>& cancelled) const {
+      const PackedBatch& batch, bool /*want_states*/,
+      const std::function<bool()>& cancelled) const {
     auto states = Forward(batch, cancelled);
     if (!states.ok()) return states.status();
     EncoderOutput output;

@@ -22,6 +22,8 @@ at::Tensor Activate(const at::Tensor& x, Activation activation) {
       return at::silu(x);
     case Activation::kTanh:
       return at::tanh(x);
+    case Activation::kIdentity:
+      return x;
   }
   return x;
 }

@@ -8,14 +8,16 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "models/checkpoint/tensor_values.h"
 #include "models/layers/tensor_bridge.h"
 
 namespace strata::models {
 namespace {
 
-bool IsFloat(TensorType type) {
-  return type == TensorType::kFloat16 || type == TensorType::kBFloat16 ||
-         type == TensorType::kFloat32 || type == TensorType::kFloat64;
+// The entry's shape as the file has it.
+std::vector<int64_t> FileShape(const WeightEntry& entry) {
+  if (!entry.transposed) return entry.shape;
+  return {entry.shape.rbegin(), entry.shape.rend()};
 }
 
 absl::Status Refuse(const std::string& where, const WeightEntry& entry, const std::string& what) {
@@ -24,12 +26,12 @@ absl::Status Refuse(const std::string& where, const WeightEntry& entry, const st
 
 absl::Status CheckEntry(const WeightEntry& entry, const TensorView& view,
                         const std::string& where) {
-  if (view.shape != entry.shape) {
+  if (view.shape != FileShape(entry)) {
     return Refuse(where, entry,
                   absl::StrCat("has shape ", ShapeString(view.shape),
-                               ", the configuration asks for ", ShapeString(entry.shape)));
+                               ", the configuration asks for ", ShapeString(FileShape(entry))));
   }
-  if (!IsFloat(view.type)) {
+  if (!IsFloatType(view.type)) {
     return Refuse(where, entry,
                   absl::StrCat("has type ", std::string(TensorTypeName(view.type)),
                                ", a float type is needed"));
@@ -43,7 +45,7 @@ absl::Status LoadEntry(const WeightEntry& entry, const TensorView& view, const s
   if (!std::isfinite(source.sum(at::kDouble).item<double>())) {
     return Refuse(where, entry, "holds NaN or infinity");
   }
-  RowsOf(entry).copy_(source);
+  RowsOf(entry).copy_(entry.transposed ? source.t() : source);
   return absl::OkStatus();
 }
 
@@ -111,7 +113,10 @@ absl::Status LoadNewWeights(const std::vector<WeightEntry>& table, const TensorM
 
 TensorMap SaveWeights(const std::vector<WeightEntry>& table, TensorType type) {
   TensorMap map;
-  for (const WeightEntry& entry : table) map[entry.key] = ToView(RowsOf(entry), type);
+  for (const WeightEntry& entry : table) {
+    const at::Tensor rows = RowsOf(entry);
+    map[entry.key] = ToView(entry.transposed ? rows.t() : rows, type);
+  }
   return map;
 }
 

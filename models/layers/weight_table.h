@@ -22,6 +22,7 @@ struct WeightEntry {
   int64_t row_begin = 0;       // the entry is rows [row_begin, row_begin + shape[0])
   std::vector<int64_t> shape;  // of the entry
   bool optional = false;       // absent: the tensor keeps the value it was given
+  bool transposed = false;     // the file has [shape[1], shape[0]]: TensorFlow's kernels, [in, out]
 };
 
 // The entry's rows of its tensor, as a view.

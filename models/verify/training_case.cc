@@ -36,7 +36,8 @@ absl::Status CompareTraining(const GoldenCase& golden, const std::vector<WeightE
         if (!gradient.defined()) {
           return absl::InternalError(absl::StrCat("no gradient reached '", entry.key, "'"));
         }
-        comparison.Compare(name, gradient.narrow(0, entry.row_begin, entry.shape[0]));
+        const at::Tensor rows = gradient.narrow(0, entry.row_begin, entry.shape[0]);
+        comparison.Compare(name, entry.transposed ? rows.t() : rows);
       }
     }
     adamw.step();

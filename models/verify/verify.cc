@@ -13,6 +13,7 @@
 #include "models/verify/hdt_verify.h"
 #include "models/verify/htsat_verify.h"
 #include "models/verify/image_verify.h"
+#include "models/verify/smith_verify.h"
 
 namespace strata::models {
 namespace {
@@ -35,7 +36,8 @@ constexpr Row kFamilies[] = {{"HAT", VerifyHat},
                              {"maxvit", VerifyImage},
                              {"faster_vit", VerifyImage},
                              {"dinat", VerifyImage},
-                             {"nat", VerifyImage}};
+                             {"nat", VerifyImage},
+                             {"smith", VerifySmith}};
 
 VerifyResult Run(const GoldenCase& golden) {
   for (const Row& row : kFamilies) {

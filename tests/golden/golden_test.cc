@@ -60,6 +60,10 @@ TEST(Golden, Hat) {
   for (const std::string& folder : CaseFolders("hat")) ExpectPass(folder);
 }
 
+TEST(Golden, Smith) {
+  for (const std::string& folder : CaseFolders("smith")) ExpectPass(folder);
+}
+
 TEST(Golden, AFolderThatIsNoCaseSaysWhy) {
   const VerifyResult result = VerifyCase("no/such/folder");
   EXPECT_FALSE(result.pass);

@@ -1,0 +1,16 @@
+// SMITH behind the engine's interface.
+#ifndef STRATA_MODELS_SMITH_SMITH_ENCODER_H_
+#define STRATA_MODELS_SMITH_SMITH_ENCODER_H_
+
+#include "models/layers/encoder.h"
+
+namespace strata::models {
+
+// model_type "smith". `tokenizer` must outlive the encoder.
+absl::StatusOr<std::unique_ptr<const Encoder>> LoadSmithEncoder(
+    const std::string& config_json, const TensorMap& weights, const Tokenizer& tokenizer,
+    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder);
+
+}  // namespace strata::models
+
+#endif  // STRATA_MODELS_SMITH_SMITH_ENCODER_H_
