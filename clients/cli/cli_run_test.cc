@@ -242,8 +242,8 @@ TEST_F(CliRunTest, NamesCannotSpeakToTheTerminal) {
 }
 
 TEST_F(CliRunTest, EveryCommandExplainsItself) {
-  for (const char* command :
-       {"classify", "batch", "embed", "inspect", "tokenize", "eval", "serve", "train", "verify"}) {
+  for (const char* command : {"classify", "batch", "embed", "inspect", "tokenize", "eval", "serve",
+                              "train", "verify", "convert"}) {
     const Outcome outcome = Run({command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0) << command;
     EXPECT_THAT(outcome.out, HasSubstr(std::string("Usage: strata ") + command));
@@ -271,6 +271,42 @@ TEST_F(CliRunTest, InspectAndTokenize) {
   const auto tokens = nlohmann::json::parse(Run({"tokenize", file}).out);
   EXPECT_FALSE(tokens["ids"].empty());
   EXPECT_EQ(tokens["ids"].size(), tokens["offsets"].size());
+}
+
+TEST_F(CliRunTest, AConvertedModelIsInspectedAndUsed) {
+  const std::string zoo = STRATA_SOURCE_DIR "/models/zoo/openstax-subjects";
+  const std::string made = root_ + "/made";
+  const Outcome converted = Run({"convert", zoo, made, "--dtype", "bf16"});
+  ASSERT_EQ(converted.exit_code, 0) << converted.err;
+  EXPECT_THAT(converted.out, HasSubstr("spiece.model"));
+  EXPECT_EQ(converted.err, "");
+
+  const auto model = nlohmann::json::parse(Run({"inspect", "--json", made}).out);
+  EXPECT_EQ(model["format"], "safetensors");
+  EXPECT_EQ(model["model_type"], "hdt");
+  EXPECT_TRUE(model["loads"]);
+  EXPECT_EQ(model["labels"].size(), 25);
+  EXPECT_EQ(model["config"]["num_layers"], 1);
+  ASSERT_EQ(model["types"].size(), 1);
+  EXPECT_EQ(model["types"][0]["type"], "BF16");
+  EXPECT_EQ(model["types"][0]["num_tensors"], model["tensors"].size());
+  const Outcome listed = Run({"inspect", "--tensors", made});
+  EXPECT_THAT(listed.out, HasSubstr("shared.weight"));
+  EXPECT_THAT(listed.out, HasSubstr("BF16  [12000, 128]"));
+
+  const std::string file = Put("in/a.md", Text(0, 20));
+  const auto answer = nlohmann::json::parse(Run({"classify", "--json", "--model", made, file}).out);
+  const auto original = nlohmann::json::parse(Run({"classify", "--json", file}).out);
+  EXPECT_EQ(answer["label"], original["label"]);
+  EXPECT_NEAR(answer["probability"].get<double>(), original["probability"].get<double>(), 0.02);
+
+  const Outcome again = Run({"convert", zoo, made});
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_THAT(again.err, HasSubstr("is there and not empty"));
+  EXPECT_EQ(Run({"convert", zoo, made, "--dtype", "int3"}).exit_code, 2);
+  const Outcome absent = Run({"convert", root_ + "/in", root_ + "/other"});
+  EXPECT_EQ(absent.exit_code, 1);
+  EXPECT_THAT(absent.err, HasSubstr("holds no weights"));
 }
 
 // JSON cannot hold such a name as it is: its id must be one of its own, and the same in every run.

@@ -27,6 +27,7 @@ void AddTokenizeCommand(CLI::App& app, Invocation& invocation);
 void AddEvalCommand(CLI::App& app, Invocation& invocation);
 void AddServeCommand(CLI::App& app, Invocation& invocation);
 void AddTrainCommand(CLI::App& app, Invocation& invocation);
+void AddConvertCommand(CLI::App& app, Invocation& invocation);
 void AddVerifyCommand(CLI::App& app, Invocation& invocation);
 
 // "strata COMMAND: MESSAGE" on stderr and, with `json`, {"status", "message"} on stdout; gives

@@ -7,13 +7,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
 #include "clients/cli/flag_checks.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
+#include "clients/cli/model_report.h"
 #include "clients/cli/terminal.h"
 #include "strata/local.h"
 
@@ -25,6 +24,7 @@ struct InspectArguments {
   FormatChoice format;
   int depth = 0;
   bool tokens = false;
+  bool tensors = false;
   std::string model;
   bool json = false;
 };
@@ -84,35 +84,12 @@ void PrintStructure(const std::string& path, const DocumentStructure& structure,
   PrintTree(structure, depth);
 }
 
-void PrintModel(const ModelDescription& model) {
-  std::printf("%s: %s\n", Printable(model.name).c_str(), model.architecture.c_str());
-  std::printf("  tasks       %s\n", absl::StrJoin(model.tasks, ", ").c_str());
-  std::printf("  tokenizer   %s, %s entries\n", model.tokenizer.c_str(),
-              FormatCount(model.vocab_size).c_str());
-  std::printf("  network     %s of %d, %s parameters, %s in memory\n",
-              Counted(model.num_layers, "layer").c_str(), model.hidden_size,
-              FormatCount(model.num_parameters).c_str(), FormatBytes(model.weight_bytes).c_str());
-  if (model.labels.empty()) return;
-  const std::string labels =
-      absl::StrCat(Counted(static_cast<std::int64_t>(model.labels.size()), "label"), ": ",
-                   Printable(absl::StrJoin(model.labels, ", ")));
-  std::printf("  labels      %s\n",
-              absl::StrReplaceAll(Wrap(labels, 66), {{"\n", "\n              "}}).c_str());
-}
-
 // `tokenizer`: null unless tokens are wanted.
 absl::Status InspectOne(const std::string& path, DocumentFormat format,
                         const InspectArguments& arguments, const Tokenizer* tokenizer) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
-    const auto model = DescribeModel(path);
-    if (!model.ok()) return model.status();
-    if (arguments.json) {
-      PrintLine(ToJson(*model));
-    } else {
-      PrintModel(*model);
-    }
-    return absl::OkStatus();
+    return ReportModel(path, {arguments.json, arguments.tensors});
   }
   const DocumentInput document = OpenArgument(path, format);
   const auto structure =
@@ -172,12 +149,13 @@ void AddInspectCommand(CLI::App& app, Invocation& invocation) {
                   "Whose tokens: as in `strata tokenize --model`; implies --tokens")
       ->check(NotEmpty())
       ->type_name("PATH");
-  command.add_flag("--json", arguments->json, "All nodes as one JSON object");
+  command.add_flag("--tensors", arguments->tensors, "Of a model folder: also every tensor");
+  command.add_flag("--json", arguments->json, "All nodes, or all tensors, as one JSON object");
   command.footer(
       "Examples:\n"
       "  strata inspect --depth 2 paper.html\n"
       "  strata inspect --json notes.md\n"
-      "  strata inspect models/my-classifier");
+      "  strata inspect --tensors models/my-classifier");
   command.callback(
       [arguments, &invocation] { invocation.run = [arguments] { return Inspect(*arguments); }; });
 }

@@ -31,6 +31,7 @@ int Main(int argc, char** argv) {
   AddEvalCommand(app, invocation);
   AddServeCommand(app, invocation);
   AddTrainCommand(app, invocation);
+  AddConvertCommand(app, invocation);
   AddVerifyCommand(app, invocation);
   const std::optional<int> ended = ParseCommandLine(app, {argv + 1, argv + argc});
   return FinishOutput(ended.has_value() ? *ended : invocation.run());

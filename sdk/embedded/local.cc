@@ -4,7 +4,6 @@
 
 #include "models/document/document_reader.h"
 #include "models/document/json_lines.h"
-#include "models/engine/engine.h"
 #include "models/tokenizer/token_nodes.h"
 #include "models/tokenizer/tokenizer.h"
 #include "sdk/embedded/convert.h"
@@ -38,13 +37,6 @@ absl::StatusOr<DocumentFormat> ParseDocumentFormat(const std::string& name) {
 
 std::string DocumentFormatName(DocumentFormat format) {
   return std::string(models::DocumentFormatName(internal::ToModels(format)));
-}
-
-absl::StatusOr<ModelDescription> DescribeModel(const std::string& folder) {
-  const auto engine = models::Engine::Load(folder);
-  if (!engine.ok()) return engine.status();
-  const std::string trimmed = folder.substr(0, folder.find_last_not_of('/') + 1);
-  return internal::FromModels(trimmed.substr(trimmed.find_last_of('/') + 1), (*engine)->info());
 }
 
 struct Tokenizer::State {

@@ -1,5 +1,5 @@
 // Work in this process that needs no served model: a document's structure, a tokenizer alone, a
-// file of many documents, what a model folder holds. Link strata::engine.
+// file of many documents. Link strata::engine.
 #ifndef STRATA_LOCAL_H_
 #define STRATA_LOCAL_H_
 
@@ -25,9 +25,6 @@ STRATA_API absl::StatusOr<DocumentStructure> InspectDocument(const DocumentInput
 // "auto", "text", "markdown", "html", "jats", "json"; INVALID_ARGUMENT for another name.
 STRATA_API absl::StatusOr<DocumentFormat> ParseDocumentFormat(const std::string& name);
 STRATA_API std::string DocumentFormatName(DocumentFormat format);
-
-// Loads the model to describe it. NOT_FOUND, INVALID_ARGUMENT (file and key).
-STRATA_API absl::StatusOr<ModelDescription> DescribeModel(const std::string& folder);
 
 // Immutable once loaded; cheap to copy; safe from many threads.
 class STRATA_API Tokenizer {
