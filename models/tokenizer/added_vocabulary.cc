@@ -44,6 +44,9 @@ absl::StatusOr<std::vector<AddedToken>> ParseAddedTokens(const JsonField& field)
       if (!value.ok()) return value.status();
       *out = *value;
     }
+    const absl::StatusOr<bool> special = entry.At("special").Bool(false);
+    if (!special.ok()) return special.status();
+    token.special = *special;
     tokens.push_back(std::move(token));
   }
   return tokens;
@@ -79,8 +82,10 @@ absl::StatusOr<AddedVocabulary> AddedVocabulary::Make(const std::vector<AddedTok
   std::vector<std::string> raw(added.tokens_.size()), normalized(added.tokens_.size());
   for (size_t i = 0; i < added.tokens_.size(); ++i) {
     const AddedToken& token = added.tokens_[i];
+    if (token.special) added.special_.insert(added.ids_[i]);
     if (!token.normalized) {
       raw[i] = token.content;
+      added.text_of_[added.ids_[i]] = token.content;
       continue;
     }
     AlignedText text, scratch;
@@ -89,6 +94,7 @@ absl::StatusOr<AddedVocabulary> AddedVocabulary::Make(const std::vector<AddedTok
       if (absl::Status status = normalizer->Apply(text, scratch); !status.ok()) return status;
     }
     normalized[i] = text.text;
+    added.text_of_[added.ids_[i]] = text.text;
   }
   added.raw_ = MakeFinder(raw);
   added.normalized_ = MakeFinder(normalized);
@@ -162,9 +168,8 @@ std::optional<int32_t> AddedVocabulary::Find(std::string_view content) const {
 }
 
 std::string AddedVocabulary::Token(int32_t id) const {
-  const auto found = std::find(ids_.begin(), ids_.end(), id);
-  return found == ids_.end() ? std::string()
-                             : tokens_[static_cast<size_t>(found - ids_.begin())].content;
+  const auto found = text_of_.find(id);
+  return found == text_of_.end() ? std::string() : found->second;
 }
 
 }  // namespace strata::models

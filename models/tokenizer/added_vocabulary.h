@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "models/tokenizer/byte_trie.h"
 #include "models/tokenizer/json_field.h"
@@ -25,6 +26,7 @@ struct AddedToken {
   bool lstrip = false;       // takes the white space before it
   bool rstrip = false;       // takes the white space after it
   bool normalized = false;   // looked for in the normalized text
+  bool special = false;      // no text of its own: Decode leaves it out
 };
 
 absl::StatusOr<std::vector<AddedToken>> ParseAddedTokens(const JsonField& field);
@@ -47,7 +49,10 @@ class AddedVocabulary {
   bool HasNormalized() const { return !normalized_.empty; }
 
   std::optional<int32_t> Find(std::string_view content) const;
-  std::string Token(int32_t id) const;  // empty when there is none
+  // As it is looked for (normalized if it is), which is how the package shows it; empty when there
+  // is none.
+  std::string Token(int32_t id) const;
+  bool IsSpecial(int32_t id) const { return special_.contains(id); }
   int32_t max_id() const { return max_id_; }
 
  private:
@@ -61,7 +66,9 @@ class AddedVocabulary {
 
   std::vector<AddedToken> tokens_;
   std::vector<int32_t> ids_;  // of tokens_
+  absl::flat_hash_set<int32_t> special_;
   absl::flat_hash_map<std::string, int32_t> id_of_;
+  absl::flat_hash_map<int32_t, std::string> text_of_;
   Finder raw_, normalized_;
   int32_t max_id_ = -1;
 };

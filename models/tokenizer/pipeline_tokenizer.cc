@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "models/tokenizer/unicode_class.h"
 #include "models/tokenizer/word_cache.h"
 
@@ -83,6 +84,17 @@ class PipelineTokenizer : public Tokenizer {
       scratch.segment = AlignedText();
     }
     return status;
+  }
+
+  std::string Decode(const std::vector<int32_t>& ids) const override {
+    std::vector<std::string> tokens;
+    for (int32_t id : ids) {
+      if (added_.IsSpecial(id)) continue;
+      if (std::string token = IdToToken(id); !token.empty()) tokens.push_back(std::move(token));
+    }
+    if (parts_.decoder == nullptr) return absl::StrJoin(tokens, " ");
+    parts_.decoder->Apply(tokens);
+    return absl::StrJoin(tokens, "");
   }
 
   int32_t vocab_size() const override {

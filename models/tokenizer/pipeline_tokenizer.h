@@ -10,6 +10,7 @@
 #include "models/tokenizer/model.h"
 #include "models/tokenizer/normalizer.h"
 #include "models/tokenizer/pre_tokenizer.h"
+#include "models/tokenizer/token_decoder.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace strata::models {
@@ -25,7 +26,8 @@ struct TokenizerParts {
   std::unique_ptr<Normalizer> normalizer;       // may be null
   std::unique_ptr<PreTokenizer> pre_tokenizer;  // may be null
   std::unique_ptr<Model> model;
-  std::vector<OffsetTrim> trims;  // one after the other
+  std::vector<OffsetTrim> trims;          // one after the other
+  std::unique_ptr<TokenDecoder> decoder;  // null: tokens stand behind each other with a space
 };
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> MakePipelineTokenizer(TokenizerParts parts);

@@ -62,6 +62,14 @@ std::string SentencePieceModel::Encode(
   }
 }
 
+std::string SentencePieceModel::Decode(const std::vector<int>& ids, std::string& text) const {
+  try {
+    return Message(state_->processor.Decode(ids, &text));
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
 int SentencePieceModel::num_pieces() const { return state_->processor.GetPieceSize(); }
 
 int SentencePieceModel::PieceToId(std::string_view piece) const {

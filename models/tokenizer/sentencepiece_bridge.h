@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace strata::models {
 
@@ -26,6 +27,7 @@ class SentencePieceModel {
   std::string Encode(
       std::string_view text,
       const std::function<void(int32_t id, uint32_t begin, uint32_t end)>& token) const;
+  std::string Decode(const std::vector<int>& ids, std::string& text) const;
 
   int num_pieces() const;
   int PieceToId(std::string_view piece) const;  // the unknown piece's id when there is none

@@ -33,6 +33,17 @@ class SentencePieceTokenizer : public Tokenizer {
     return absl::OkStatus();
   }
 
+  std::string Decode(const std::vector<int32_t>& ids) const override {
+    std::vector<int> known;
+    for (int32_t id : ids) {
+      if (id >= 0 && id < model_.num_pieces()) known.push_back(id);
+    }
+    std::string text;
+    // The library fails on ids outside the vocabulary only.
+    if (!model_.Decode(known, text).empty()) text.clear();
+    return text;
+  }
+
   int32_t vocab_size() const override { return model_.num_pieces(); }
 
   std::optional<int32_t> TokenToId(std::string_view token) const override {

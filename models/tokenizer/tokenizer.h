@@ -39,6 +39,11 @@ class Tokenizer {
   // `text` must be valid UTF-8 (INVALID_ARGUMENT names the byte otherwise).
   virtual absl::Status Encode(std::string_view text, Encoding& encoding) const = 0;
 
+  // The text that the tokens stand for; special tokens and unknown ids leave nothing. Equals
+  // decode() of the package, or SentencePiece's for a .model. Not the source: what normalization
+  // and the splitting into words took away does not come back.
+  virtual std::string Decode(const std::vector<int32_t>& ids) const = 0;
+
   virtual int32_t vocab_size() const = 0;  // added tokens included: the largest id + 1
   virtual std::optional<int32_t> TokenToId(std::string_view token) const = 0;
   virtual std::string IdToToken(int32_t id) const = 0;  // empty when there is none

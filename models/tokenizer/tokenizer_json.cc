@@ -154,6 +154,11 @@ absl::StatusOr<TokenizerParts> ParseParts(const JsonField& root) {
   auto model = ParseModel(root.At("model"), parts.pre_tokenizer.get());
   if (!model.ok()) return model.status();
   parts.model = *std::move(model);
+  if (const JsonField field = root.At("decoder"); !field.is_null()) {
+    auto decoder = ParseTokenDecoder(field);
+    if (!decoder.ok()) return decoder.status();
+    parts.decoder = *std::move(decoder);
+  }
   absl::Status status = ParseTrims(root.At("post_processor"), 0, parts.trims);
   if (!status.ok()) return status;
   return parts;
@@ -207,6 +212,8 @@ absl::StatusOr<TokenizerParts> ReadBert(const std::string& content, const JsonFi
   parts.normalizer = MakeBertNormalizer(normalizer);
   parts.pre_tokenizer = MakeBertPreTokenizer();
 
+  parts.decoder = MakeWordPieceDecoder("##", /*cleanup=*/true);
+
   WordPieceOptions model;
   for (const auto& [key, fallback] :
        {std::pair("unk_token", "[UNK]"), std::pair("sep_token", "[SEP]"),
@@ -215,7 +222,9 @@ absl::StatusOr<TokenizerParts> ReadBert(const std::string& content, const JsonFi
     const absl::StatusOr<std::string> token = SpecialToken(config, key, fallback);
     if (!token.ok()) return token.status();
     if (std::string_view(key) == "unk_token") model.unk_token = *token;
-    if (vocabulary->Find(*token).has_value()) parts.added_tokens.push_back({*token});
+    if (vocabulary->Find(*token).has_value()) {
+      parts.added_tokens.push_back({.content = *token, .special = true});
+    }
   }
   if (!added.is_null()) {
     if (!added.value().is_object()) return added.Error("must be an object of token: id");

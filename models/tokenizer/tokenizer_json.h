@@ -10,8 +10,8 @@
 
 namespace strata::models {
 
-// `content` is a tokenizer.json, `name` what error messages call it. Truncation, padding, decoder
-// and the special tokens of the post-processor are not used. INVALID_ARGUMENT names the field.
+// `content` is a tokenizer.json, `name` what error messages call it. Truncation, padding and
+// the special tokens of the post-processor are not used. INVALID_ARGUMENT names the field.
 absl::StatusOr<std::unique_ptr<Tokenizer>> MakeTokenizerFromJson(const std::string& content,
                                                                  const std::string& name);
 

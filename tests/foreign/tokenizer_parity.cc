@@ -1,5 +1,5 @@
-// Compares Strata's tokenizers with the `tokenizers` and `sentencepiece` packages: ids and byte
-// offsets, exactly, for every kind and text that tokenizers_parity.py writes.
+// Compares Strata's tokenizers with the `tokenizers` and `sentencepiece` packages: ids, byte
+// offsets and decoded text, exactly, for every kind and text that tokenizers_parity.py writes.
 //
 // usage: tokenizer_parity SCRIPT [GOLDENS]    runs SCRIPT with the Python that the environment's
 //                                             STRATA_TEST_PYTHON (or the build's) names
@@ -63,6 +63,19 @@ void ShowDifference(const std::string& text, const nlohmann::json& expected,
   }
 }
 
+void ShowDecoded(const std::string& text, const nlohmann::json& expected,
+                 const std::string& decoded) {
+  const auto show = [](const char* title, const nlohmann::json& json) {
+    std::printf("  %-16s %s\n", title,
+                json.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace)
+                    .substr(0, 300)
+                    .c_str());
+  };
+  show("text", text);
+  show("decoded here", decoded);
+  show("expected", expected.at("decoded"));
+}
+
 bool Equals(const nlohmann::json& expected, const Encoding& encoding) {
   std::vector<int64_t> offsets;
   for (const ByteSpan& span : encoding.offsets) {
@@ -104,7 +117,10 @@ Count CompareKind(const std::filesystem::path& folder, const std::vector<std::st
       continue;
     }
     count.tokens += static_cast<int64_t>(expected.at("ids").size());
-    if (status.ok() && Equals(expected, encoding)) {
+    const std::string decoded = (*tokenizer)->Decode(expected.at("ids"));
+    if (!expected.at("decoded").is_null() && decoded != expected.at("decoded")) {
+      if (shown++ < kShownDifferences) ShowDecoded(text, expected, decoded);
+    } else if (status.ok() && Equals(expected, encoding)) {
       ++count.equal;
     } else if (status.ok() && IsTie(folder.filename().string(), expected, encoding)) {
       ++count.ties;

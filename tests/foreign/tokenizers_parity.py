@@ -1,6 +1,6 @@
 """Writes what the `tokenizers` and `sentencepiece` packages make of many texts, for tokenizer_parity.cc
 to compare with: FOLDER/texts.jsonl, FOLDER/KIND/(tokenizer.json | vocab.txt | spiece.model) and
-FOLDER/KIND/expected.jsonl (ids, byte offsets flat; null where the package raised an error).
+FOLDER/KIND/expected.jsonl (ids, byte offsets flat, the text that the ids decode to; null where the package raised an error).
 
 usage: tokenizers_parity.py FOLDER [GOLDENS]   (GOLDENS: a folder with tokenizer.json files to try, too)"""
 import base64
@@ -11,7 +11,7 @@ import sys
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import sentencepiece as spm
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers as N, pre_tokenizers as P, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders as D, models, normalizers as N, pre_tokenizers as P, processors, trainers
 from tokenizers.implementations import BertWordPieceTokenizer
 
 from tokenizers_parity_texts import all_texts, training_lines
@@ -31,7 +31,7 @@ def byte_starts(text):
     return starts
 
 
-def write_expected(kind, encode, texts):
+def write_expected(kind, encode, decode, texts):
     with open(f"{FOLDER}/{kind}/expected.jsonl", "w", encoding="utf-8") as out:
         for text in texts:
             try:
@@ -39,7 +39,11 @@ def write_expected(kind, encode, texts):
             except BaseException as error:  # a Rust panic is a BaseException
                 out.write(json.dumps({"error": str(error)[:80]}) + "\n")
                 continue
-            out.write(json.dumps({"ids": ids, "offsets": [x for span in spans for x in span]}) + "\n")
+            try:
+                decoded = decode(ids)
+            except BaseException:
+                decoded = None
+            out.write(json.dumps({"ids": ids, "offsets": [x for span in spans for x in span], "decoded": decoded}) + "\n")
 
 
 def encode_with(tokenizer):
@@ -55,7 +59,8 @@ def add(kind, tokenizer, texts=None, own_texts=False):
     tokenizer.save(f"{FOLDER}/{kind}/tokenizer.json")
     if own_texts:
         write_texts(f"{FOLDER}/{kind}/texts.jsonl", texts)
-    write_expected(kind, encode_with(Tokenizer.from_file(f"{FOLDER}/{kind}/tokenizer.json")), texts or TEXTS)
+    again = Tokenizer.from_file(f"{FOLDER}/{kind}/tokenizer.json")
+    write_expected(kind, encode_with(again), again.decode, texts or TEXTS)
 
 
 def write_texts(path, texts):
@@ -64,8 +69,10 @@ def write_texts(path, texts):
             out.write(json.dumps(text) + "\n")
 
 
-def trained(model, trainer, normalizer=None, pre_tokenizer=None):
+def trained(model, trainer, normalizer=None, pre_tokenizer=None, decoder=None):
     tokenizer = Tokenizer(model)
+    if decoder is not None:
+        tokenizer.decoder = decoder
     if normalizer is not None:
         tokenizer.normalizer = normalizer
     if pre_tokenizer is not None:
@@ -84,10 +91,10 @@ def word_piece_kinds():
         with open(f"{FOLDER}/{kind}/tokenizer_config.json", "w") as out:
             json.dump({"do_lower_case": lower, "strip_accents": strip, "tokenize_chinese_chars": True}, out)
         again = BertWordPieceTokenizer(f"{FOLDER}/{kind}/vocab.txt", lowercase=lower, strip_accents=strip)
-        write_expected(kind, encode_with(again), TEXTS)
+        write_expected(kind, encode_with(again), again.decode, TEXTS)
     tokenizer = trained(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=20),
                         trainers.WordPieceTrainer(vocab_size=2000, special_tokens=SPECIALS, show_progress=False),
-                        N.Sequence([N.NFD(), N.Lowercase(), N.StripAccents()]), P.Whitespace())
+                        N.Sequence([N.NFD(), N.Lowercase(), N.StripAccents()]), P.Whitespace(), D.WordPiece(cleanup=False))
     tokenizer.add_tokens([AddedToken("yes", single_word=True, normalized=True), AddedToken("Café", normalized=True),
                           AddedToken("<extra>", lstrip=True, rstrip=True, normalized=False), AddedToken("river", rstrip=True)])
     tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False), AddedToken("[MASK]", rstrip=True, single_word=True)])
@@ -96,8 +103,8 @@ def word_piece_kinds():
 
 def bpe_kinds():
     bytes_trainer = trainers.BpeTrainer(vocab_size=2500, initial_alphabet=P.ByteLevel.alphabet(), special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], show_progress=False)
-    add("bpe_byte_level", trained(models.BPE(), bytes_trainer, None, P.ByteLevel(add_prefix_space=False)))
-    roberta = trained(models.BPE(), bytes_trainer, N.NFC(), P.ByteLevel(add_prefix_space=True))
+    add("bpe_byte_level", trained(models.BPE(), bytes_trainer, None, P.ByteLevel(add_prefix_space=False), D.ByteLevel()))
+    roberta = trained(models.BPE(), bytes_trainer, N.NFC(), P.ByteLevel(add_prefix_space=True), D.ByteLevel())
     roberta.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=True)
     roberta.add_special_tokens([AddedToken("<mask>", lstrip=True)])
     add("bpe_byte_level_roberta", roberta)
@@ -106,12 +113,12 @@ def bpe_kinds():
     gpt4.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=True, add_prefix_space=False)])
     add("bpe_byte_level_split", gpt4)
     partial = trained(models.BPE(unk_token="<unk>", fuse_unk=True), trainers.BpeTrainer(vocab_size=900, limit_alphabet=80, special_tokens=["<unk>"], show_progress=False),
-                      None, P.ByteLevel(add_prefix_space=False))
+                      None, P.ByteLevel(add_prefix_space=False), D.Sequence([D.ByteLevel(), D.Strip("a", 1, 1)]))
     add("bpe_byte_level_unknown", partial)
     byte_tokens = [f"<0x{i:02X}>" for i in range(256)]
     llama = trained(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True),
                     trainers.BpeTrainer(vocab_size=2500, limit_alphabet=400, special_tokens=["<unk>", "<s>", "</s>"] + byte_tokens, show_progress=False),
-                    None, P.Metaspace())
+                    None, P.Metaspace(), D.Sequence([D.Replace("▁", " "), D.ByteFallback(), D.Fuse(), D.Strip(" ", 1, 0)]))
     llama.pre_tokenizer = None
     llama.normalizer = N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")])
     add("bpe_byte_fallback", llama)
@@ -122,11 +129,11 @@ def bpe_kinds():
     add("bpe_byte_fallback_partial", Tokenizer.from_str(json.dumps(broken)))
     clip = trained(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"),
                    trainers.BpeTrainer(vocab_size=2000, limit_alphabet=300, end_of_word_suffix="</w>", special_tokens=["<unk>"], show_progress=False),
-                   N.Sequence([N.NFC(), N.Replace(Regex(r"\s+"), " "), N.Lowercase()]), P.Sequence([P.WhitespaceSplit(), P.Digits(True), P.Punctuation()]))
+                   N.Sequence([N.NFC(), N.Replace(Regex(r"\s+"), " "), N.Lowercase()]), P.Sequence([P.WhitespaceSplit(), P.Digits(True), P.Punctuation()]), D.BPEDecoder("</w>"))
     add("bpe_end_of_word", clip)
     prefix = trained(models.BPE(unk_token="<unk>", fuse_unk=True, continuing_subword_prefix="##"),
                      trainers.BpeTrainer(vocab_size=2000, limit_alphabet=300, continuing_subword_prefix="##", special_tokens=["<unk>"], show_progress=False),
-                     N.NFKD(), P.Whitespace())
+                     N.NFKD(), P.Whitespace(), D.Sequence([D.WordPiece(), D.Replace(Regex("[aeiou]+"), "<v>")]))
     add("bpe_continuing_prefix", prefix)
 
 
@@ -168,7 +175,7 @@ def sentence_piece_model(kind, **arguments):
     def encode(text):
         result = processor.encode(text, return_type="offset_mapping", return_bytes=True)
         return result["ids"], result["offsets"]
-    write_expected(kind, encode, TEXTS)
+    write_expected(kind, encode, processor.decode, TEXTS)
     pieces, charsmap = [], b""
     for number, value in read_fields(open(path, "rb").read()):
         if number == 1:
@@ -181,19 +188,21 @@ def sentence_piece_model(kind, **arguments):
 
 def unigram_kinds():
     trainer = trainers.UnigramTrainer(vocab_size=9000, unk_token="<unk>", special_tokens=["<unk>", "<s>", "</s>", "<mask>"], show_progress=False)
-    add("unigram_nfkc_metaspace", trained(models.Unigram(), trainer, N.NFKC(), P.Metaspace()))
-    first = trained(models.Unigram(), trainer, N.Sequence([N.Nmt(), N.NFKC(), N.Replace(Regex(" {2,}"), " ")]), P.Metaspace(prepend_scheme="first"))
+    add("unigram_nfkc_metaspace", trained(models.Unigram(), trainer, N.NFKC(), P.Metaspace(), D.Metaspace()))
+    first = trained(models.Unigram(), trainer, N.Sequence([N.Nmt(), N.NFKC(), N.Replace(Regex(" {2,}"), " ")]), P.Metaspace(prepend_scheme="first"), D.Metaspace(prepend_scheme="never"))
     add("unigram_first_metaspace", first)
     pieces, charsmap = sentence_piece_model("sentencepiece_unigram", vocab_size=6000, model_type="unigram", normalization_rule_name="nmt_nfkc_cf",
                                             character_coverage=0.98, control_symbols="<doc>,<sec>", user_defined_symbols="<mask>", hard_vocab_limit=False)
     t5 = Tokenizer(models.Unigram(pieces, unk_id=0))
     t5.normalizer = N.Precompiled(charsmap)
     t5.pre_tokenizer = P.Sequence([P.WhitespaceSplit(), P.Metaspace()])
+    t5.decoder = D.Metaspace()
     t5.add_special_tokens(["<s>", "</s>"])
     add("unigram_precompiled_t5", t5)
     albert = Tokenizer(models.Unigram(pieces, unk_id=0))
     albert.normalizer = N.Sequence([N.Replace("``", '"'), N.Replace("''", '"'), N.NFKD(), N.StripAccents(), N.Lowercase(), N.Precompiled(charsmap), N.Replace(Regex(" {2,}"), " ")])
     albert.pre_tokenizer = P.Metaspace(split=False)
+    albert.decoder = D.CTC("<pad>", "▁", True)
     add("unigram_precompiled_albert", albert)
     byte_pieces = [(f"<0x{i:02X}>", 0.0) for i in range(256)]
     fallback = Tokenizer(models.Unigram(pieces + byte_pieces, unk_id=0, byte_fallback=True))
