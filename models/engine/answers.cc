@@ -35,36 +35,8 @@ std::string HeadingOf(const DocumentTree& tree, int32_t section) {
   return "";
 }
 
-// How much the anchors of one document counted.
-struct Evidence {
-  std::vector<int64_t> tokens;  // [n] of the document's sequence
-  at::Tensor weights;           // [n]
-  at::Tensor effects;           // [n, K]
-};
-
-Evidence EvidenceOf(const DocumentView& view) {
-  const AnchorEvidence& own = view.output.evidence;
-  const std::vector<int32_t>& rows = view.classified ? view.classified->rows : own.rows;
-  const std::vector<int64_t>& document = view.classified ? view.classified->document : own.document;
-  const auto [first, last] = std::equal_range(document.begin(), document.end(), view.index);
-  const int64_t begin = first - document.begin(), count = last - first;
-  Evidence evidence;
-  for (int64_t i = begin; i < begin + count; ++i) {
-    evidence.tokens.push_back(rows[static_cast<size_t>(i)] - view.batch.cu_seqlens[view.index]);
-  }
-  if (view.classified) {
-    evidence.weights = view.classified->sentence_weights.narrow(0, begin, count);
-    evidence.effects =
-        evidence.weights.unsqueeze(1) * view.classified->sentence_logits.narrow(0, begin, count);
-  } else {
-    evidence.weights = own.weights.narrow(0, begin, count);
-    evidence.effects = own.effects.narrow(0, begin, count);
-  }
-  return evidence;
-}
-
 void Explain(const DocumentView& view, LabelKind kind, int64_t best, TaskResult& result) {
-  const Evidence evidence = EvidenceOf(view);
+  const DocumentEvidence evidence = EvidenceOf(view);
   at::Tensor effects = evidence.effects.select(1, best);
   // Where labels exclude each other, what raises all of them alike speaks for none.
   if (kind == LabelKind::kOneOfAll) effects = effects - evidence.effects.mean(1);
@@ -239,6 +211,28 @@ std::vector<float> ToVector(const at::Tensor& vector, bool normalize) {
   const auto scale = static_cast<float>(sum > 0 ? 1.0 / std::sqrt(sum) : 0.0);
   for (float& number : numbers) number *= scale;
   return numbers;
+}
+
+DocumentEvidence EvidenceOf(const DocumentView& view) {
+  const AnchorEvidence& own = view.output.evidence;
+  const std::vector<int32_t>& rows = view.classified ? view.classified->rows : own.rows;
+  const std::vector<int64_t>& document = view.classified ? view.classified->document : own.document;
+  const auto [first, last] = std::equal_range(document.begin(), document.end(), view.index);
+  const int64_t begin = first - document.begin(), count = last - first;
+  DocumentEvidence evidence;
+  if (count == 0) return evidence;
+  for (int64_t i = begin; i < begin + count; ++i) {
+    evidence.tokens.push_back(rows[static_cast<size_t>(i)] - view.batch.cu_seqlens[view.index]);
+  }
+  if (view.classified) {
+    evidence.weights = view.classified->sentence_weights.narrow(0, begin, count);
+    evidence.effects =
+        evidence.weights.unsqueeze(1) * view.classified->sentence_logits.narrow(0, begin, count);
+  } else {
+    evidence.weights = own.weights.narrow(0, begin, count);
+    evidence.effects = own.effects.narrow(0, begin, count);
+  }
+  return evidence;
 }
 
 TokenCounts CountTokens(const DocumentView& view) {

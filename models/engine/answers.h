@@ -32,6 +32,16 @@ std::vector<float> ToVector(const at::Tensor& vector, bool normalize);
 
 TokenCounts CountTokens(const DocumentView& view);
 
+// How much the anchors of one document counted for its labels.
+struct DocumentEvidence {
+  std::vector<int64_t> tokens;  // [n] of the document's sequence
+  at::Tensor weights;           // [n] share in pooling, sum 1
+  at::Tensor effects;           // [n, K] what each adds to the logits
+};
+
+// Of our classification head or the architecture's own; empty without a head.
+DocumentEvidence EvidenceOf(const DocumentView& view);
+
 // Fills labels, and sentences and sections if an explanation was asked for. `kind`: how the logits
 // are read.
 void AnswerClassify(const DocumentView& view, const std::vector<std::string>& labels,

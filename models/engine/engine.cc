@@ -21,8 +21,10 @@
 #include "models/batch/packed_batch.h"
 #include "models/checkpoint/model_weights.h"
 #include "models/engine/answers.h"
+#include "models/engine/extract_answer.h"
 #include "models/engine/image_engine.h"
 #include "models/engine/registry.h"
+#include "models/engine/summary_writer.h"
 #include "models/heads/sentence_classifier.h"
 #include "models/layers/encoder.h"
 #include "nlohmann/json.hpp"
@@ -34,11 +36,13 @@ class LoadedEngine : public Engine {
  public:
   LoadedEngine(ModelInfo info, std::unique_ptr<const Tokenizer> tokenizer,
                std::unique_ptr<const Encoder> encoder,
-               std::optional<SentenceClassifierWeights> classifier)
+               std::optional<SentenceClassifierWeights> classifier,
+               std::optional<SummaryWriter> writer)
       : info_(std::move(info)),
         tokenizer_(std::move(tokenizer)),
         encoder_(std::move(encoder)),
-        classifier_(std::move(classifier)) {}
+        classifier_(std::move(classifier)),
+        writer_(std::move(writer)) {}
 
   const ModelInfo& info() const override { return info_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
@@ -51,11 +55,19 @@ class LoadedEngine : public Engine {
  private:
   absl::StatusOr<std::vector<TaskResult>> RunChecked(absl::Span<const WorkItem> batch,
                                                      const std::function<bool()>& cancelled) const;
+  absl::Status CheckWriting(const SummaryOptions& options) const;
+  // Whether the answer is written, not chosen.
+  bool IsWritten(const TaskRequest& request) const {
+    return request.task == Task::kSummarize &&
+           (request.summary.method == SummaryMethod::kAbstractive ||
+            (request.summary.method == SummaryMethod::kAuto && writer_));
+  }
 
   const ModelInfo info_;
   const std::unique_ptr<const Tokenizer> tokenizer_;
   const std::unique_ptr<const Encoder> encoder_;
   const std::optional<SentenceClassifierWeights> classifier_;
+  const std::optional<SummaryWriter> writer_;
 };
 
 // ATen's threads for the length of a scope. They spin for a while after each piece of work, on
@@ -164,6 +176,13 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   auto classifier = LoadClassifier(*weights, (*encoder)->info(), folder);
   if (!classifier.ok()) return classifier.status();
 
+  std::optional<SummaryWriter> writer;
+  if (const SequenceDecoder* decoder = (*encoder)->decoder()) {
+    auto loaded = SummaryWriter::Load(folder, *config_json, *decoder, **tokenizer);
+    if (!loaded.ok()) return loaded.status();
+    writer = *std::move(loaded);
+  }
+
   ModelInfo info;
   info.architecture = (*encoder)->info().architecture;
   info.model_type = *model_type;
@@ -173,6 +192,7 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
     info.tasks.push_back(Task::kClassify);
     info.labels = (*encoder)->info().labels;
   }
+  info.tasks.push_back(Task::kSummarize);
   for (const auto& [key, view] : *weights) {
     info.num_parameters += view.num_elements();
     info.weight_bytes += view.size_bytes;
@@ -182,7 +202,8 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   info.vocab_size = (*encoder)->info().vocab_size;
   info.match_amplifier = (*encoder)->info().match_amplifier;
   return std::make_shared<const LoadedEngine>(std::move(info), *std::move(tokenizer),
-                                              *std::move(encoder), *std::move(classifier));
+                                              *std::move(encoder), *std::move(classifier),
+                                              std::move(writer));
 }
 
 }  // namespace
@@ -202,7 +223,24 @@ absl::Status LoadedEngine::Check(const TaskRequest& request) const {
     return absl::InvalidArgumentError(
         "levels is empty; name at least one of document, section, sentence, token");
   }
+  if (request.task == Task::kSummarize) {
+    return IsWritten(request) ? CheckWriting(request.summary) : CheckExtract(request.summary);
+  }
   return absl::OkStatus();
+}
+
+absl::Status LoadedEngine::CheckWriting(const SummaryOptions& options) const {
+  if (!writer_) {
+    return absl::InvalidArgumentError(
+        "this model has no decoder to write with; ask for an extractive summary, or name another "
+        "model");
+  }
+  if (options.max_words != 0 || options.max_sentences != 0) {
+    return absl::InvalidArgumentError(
+        "max_words and max_sentences are the budget of extractive summaries; give max_new_tokens "
+        "to a model that writes");
+  }
+  return writer_->Check(options.writing);
 }
 
 absl::StatusOr<PreparedDocument> LoadedEngine::Prepare(DocumentTree tree,
@@ -210,7 +248,9 @@ absl::StatusOr<PreparedDocument> LoadedEngine::Prepare(DocumentTree tree,
   const bool cut = options.truncation == Truncation::kKeepHead;
   const int64_t most =
       options.max_tokens > 0 ? options.max_tokens : std::numeric_limits<int64_t>::max();
-  auto sequence = encoder_->Anchor(tree, cut ? most : 0);
+  const int64_t limit = cut ? most : 0;
+  auto sequence = options.query.empty() ? encoder_->Anchor(tree, limit)
+                                        : encoder_->AnchorWithQuery(tree, options.query, limit);
   if (!sequence.ok()) return sequence.status();
   if (options.max_tokens > 0 && sequence->num_tokens() > options.max_tokens) {
     return absl::ResourceExhaustedError(
@@ -239,10 +279,11 @@ namespace {
 // Whether an answer may be made of the states of single tokens.
 bool WantsStates(absl::Span<const WorkItem> batch) {
   return std::ranges::any_of(batch, [](const WorkItem& item) {
-    return item.request.task == Task::kEmbed &&
-           std::ranges::any_of(item.request.levels, [](EmbeddingLevel level) {
-             return level == EmbeddingLevel::kToken || level == EmbeddingLevel::kSection;
-           });
+    return item.request.task == Task::kSummarize ||
+           (item.request.task == Task::kEmbed &&
+            std::ranges::any_of(item.request.levels, [](EmbeddingLevel level) {
+              return level == EmbeddingLevel::kToken || level == EmbeddingLevel::kSection;
+            }));
   });
 }
 
@@ -278,6 +319,7 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
         ClassifySentences(*classifier_, output->states, *packed, encoder_->info().norm_epsilon);
   }
   const LabelKind kind = classifier_ ? LabelKind::kOneOfAll : encoder_->info().label_kind;
+  std::vector<SummaryWriter::Job> written;
   for (size_t b = 0; b < places.size(); ++b) {
     const WorkItem& item = batch[places[b]];
     TaskResult& result = results[places[b]];
@@ -288,9 +330,19 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
       AnswerClassify(view, info_.labels, kind, item.request, result);
     } else if (item.request.task == Task::kMatch) {
       AnswerMatch(view, result);
-    } else {
+    } else if (item.request.task == Task::kEmbed) {
       AnswerEmbed(view, item.request, result);
+    } else if (IsWritten(item.request)) {
+      written.push_back({&item, view.index, &result});
+    } else {
+      result.status = AnswerExtract(view, item.request.summary, item.on_text, result);
     }
+  }
+  if (!written.empty()) {
+    // The decoder's layers are ATen's.
+    const AtenThreads threads(kernels::SharedThreadPool()->size());
+    const absl::Status status = writer_->Write(output->states, *packed, written, cancelled);
+    if (!status.ok()) return status;
   }
   return results;
 }

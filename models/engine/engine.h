@@ -44,6 +44,9 @@ enum class Truncation : uint8_t { kReject, kKeepHead };
 struct PrepareOptions {
   int64_t max_tokens = 0;  // anchors included; 0 = no limit
   Truncation truncation = Truncation::kReject;
+  // Text in front that the anchors of the document and its sections see: a question, or a mode
+  // token such as "<S2S>". Empty: none. Its tokens count towards max_tokens.
+  std::string query;
 };
 
 // An image as its network takes it.
@@ -68,6 +71,11 @@ struct PreparedDocument {
 struct WorkItem {
   const PreparedDocument* document = nullptr;
   TaskRequest request;
+  // kSummarize: told the summary's text in parts, as soon as they stand, from the thread of Run;
+  // the parts joined are the text. May be null.
+  std::function<void(const std::string& part)> on_text;
+  // kSummarize: asked between tokens; true ends this item with CANCELLED. May be null.
+  std::function<bool()> cancelled;
 };
 
 // Immutable once loaded; every method is safe from many threads at once.
@@ -82,11 +90,12 @@ class Engine {
   virtual const ModelInfo& info() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
 
-  // INVALID_ARGUMENT: a task this model has no head for, no level, a negative top_k.
+  // INVALID_ARGUMENT: a task this model has no head for, no level, a negative top_k, a summary's
+  // option (named).
   virtual absl::Status Check(const TaskRequest& request) const = 0;
 
   // Tokens and anchors of a tree. RESOURCE_EXHAUSTED: over max_tokens under kReject, with both
-  // sizes.
+  // sizes. UNIMPLEMENTED: a query that the architecture has no place for.
   virtual absl::StatusOr<PreparedDocument> Prepare(DocumentTree tree,
                                                    const PrepareOptions& options) const = 0;
 

@@ -3,6 +3,7 @@
 #define STRATA_MODELS_ENGINE_RESULT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,9 +14,9 @@
 
 namespace strata::models {
 
-enum class Task : uint8_t { kClassify, kEmbed, kMatch };
+enum class Task : uint8_t { kClassify, kEmbed, kMatch, kSummarize };
 
-// "classify", "embed", "match".
+// "classify", "embed", "match", "summarize".
 constexpr std::string_view TaskName(Task task) {
   switch (task) {
     case Task::kClassify:
@@ -24,12 +25,41 @@ constexpr std::string_view TaskName(Task task) {
       return "embed";
     case Task::kMatch:
       return "match";
+    case Task::kSummarize:
+      return "summarize";
   }
   return "unknown";
 }
 
 // The parts of a document that can have a vector of their own.
 enum class EmbeddingLevel : uint8_t { kDocument, kSection, kSentence, kToken };
+
+enum class SummaryMethod : uint8_t {
+  kAuto,         // abstractive if the model writes, else extractive
+  kExtractive,   // sentences of the document
+  kAbstractive,  // written by the model's decoder
+};
+
+// What is not set is as the model's generation_config.json or config.json says; meanings are those
+// of transformers' generate().
+struct WritingOptions {
+  std::optional<int32_t> max_new_tokens, min_new_tokens, num_beams, no_repeat_ngram_size;
+  std::optional<double> length_penalty, repetition_penalty;
+  bool sample = false;  // draw tokens; else the best, or the best of the beams
+  std::optional<double> temperature, top_p;
+  std::optional<int32_t> top_k;
+  uint64_t seed = 0;  // the same seed draws the same text
+};
+
+struct SummaryOptions {
+  SummaryMethod method = SummaryMethod::kAuto;
+  // Extractive. Both 0: three sentences.
+  int32_t max_words = 0;
+  int32_t max_sentences = 0;
+  double max_similarity = 0.7;  // 0..1; a sentence closer than this to one taken is left out
+  // Abstractive.
+  WritingOptions writing;
+};
 
 // kMatch asks for what documents are compared by (match.h): the vectors of the document and of its
 // sentences or blocks, as they are, in TaskResult::embeddings.
@@ -43,6 +73,7 @@ struct TaskRequest {
   std::vector<EmbeddingLevel> levels;
   // kEmbed: scale each vector to length 1.
   bool normalize = false;
+  SummaryOptions summary;
 };
 
 struct LabelScore {
@@ -81,6 +112,30 @@ struct Embedding {
   std::vector<float> values;  // [hidden_size]
 };
 
+// A sentence of the document that a summary rests on.
+struct SummarySource {
+  int32_t node = -1;
+  NodeKind kind = NodeKind::kSentence;
+  ByteSpan source;
+  std::string text;
+  // Extractive: the sentence's weight among all of the document, sum 1. Abstractive: its share of
+  // the decoder's attention to the document's sentences.
+  float weight = 0;
+  ByteSpan summary;  // extractive: its bytes in the summary
+};
+
+// Extractive: the chosen sentences, a space between them. Abstractive: the fewest sentences that
+// got half of the attention, at most 32. Both in document order.
+struct Summary {
+  SummaryMethod method = SummaryMethod::kExtractive;
+  std::string text;
+  std::vector<SummarySource> sources;
+  // Abstractive.
+  int64_t num_new_tokens = 0;  // the end token included
+  bool is_complete = true;     // false: cut at the limit before the model ended it
+  float score = 0;             // log-probability of its tokens; beams: over the length penalty
+};
+
 struct TokenCounts {
   int64_t num_tokens = 0;      // rows computed, anchors included
   int64_t num_words_seen = 0;  // text tokens of the document
@@ -95,6 +150,7 @@ struct TaskResult {
   std::vector<NodeContribution> sentences;  // document order
   std::vector<NodeContribution> sections;   // document order
   std::vector<Embedding> embeddings;        // by level as asked, then document order
+  Summary summary;
   TokenCounts tokens;
 };
 

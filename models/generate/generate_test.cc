@@ -25,6 +25,12 @@ using Ids = std::vector<int32_t>;
 class HashDecoder : public SequenceDecoder {
  public:
   int32_t vocab_size() const override { return kVocabulary; }
+  DecoderTokens tokens() const override { return {kStart, kEnd, 0}; }
+  int32_t max_length() const override { return 64; }
+  EncoderMemory Memory(const at::Tensor&, const PackedBatch&,
+                       const std::vector<int64_t>&) const override {
+    return {};
+  }
 
   static at::Tensor Scores(size_t document, const Ids& ids) {
     uint64_t state = 1469598103934665603ull + document;
@@ -347,6 +353,11 @@ TEST(ReadGenerationOptions, TakesTheLibrarysFieldsAndLeavesTheRest) {
   EXPECT_EQ(options.top_k, 50);  // the library's default
   ASSERT_TRUE(ReadGenerationOptions(R"({"max_new_tokens": 5})", "f", options).ok());
   EXPECT_EQ(options.LengthLimit(1), 6);
+  ASSERT_TRUE(
+      ReadGenerationOptions(R"({"max_new_tokens": null, "eos_token_id": null})", "f", options)
+          .ok());
+  EXPECT_EQ(options.LengthLimit(1), 30);
+  EXPECT_TRUE(options.eos_token_id.empty());
 }
 
 TEST(ReadGenerationOptions, SaysWhatIsWrongAndWhatIsNotThere) {

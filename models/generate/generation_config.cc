@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 #include "absl/strings/numbers.h"
@@ -11,7 +14,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+// An option that may be absent: null takes it away.
 void OptionalSize(ConfigFields& fields, const char* name, std::optional<int32_t>& value) {
+  if (fields.IsNull(name)) value.reset();
   if (fields.Find(name) == nullptr) return;
   int32_t number = 0;
   fields.Size(name, 0, number);
@@ -39,6 +44,7 @@ std::vector<int32_t> IdList(ConfigFields& fields, const char* name, const Json& 
 
 // One id or a list of them.
 void Ids(ConfigFields& fields, const char* name, std::vector<int32_t>& ids) {
+  if (fields.IsNull(name)) ids.clear();
   const Json* field = fields.Find(name);
   if (field == nullptr) return;
   ids = field->is_array() ? IdList(fields, name, *field)
@@ -46,6 +52,7 @@ void Ids(ConfigFields& fields, const char* name, std::vector<int32_t>& ids) {
 }
 
 void IdLists(ConfigFields& fields, const char* name, std::vector<std::vector<int32_t>>& lists) {
+  if (fields.IsNull(name)) lists.clear();
   const Json* field = fields.Find(name);
   if (field == nullptr) return;
   if (!field->is_array()) return fields.Fail(name, "is not a list of lists of token ids");
@@ -56,7 +63,9 @@ void IdLists(ConfigFields& fields, const char* name, std::vector<std::vector<int
 void ForcedIds(ConfigFields& fields, GenerationOptions& options) {
   std::vector<std::vector<int32_t>> pairs;
   IdLists(fields, "forced_decoder_ids", pairs);
-  if (fields.Find("forced_decoder_ids") != nullptr) options.forced_decoder_ids.clear();
+  if (fields.Find("forced_decoder_ids") || fields.IsNull("forced_decoder_ids")) {
+    options.forced_decoder_ids.clear();
+  }
   for (const std::vector<int32_t>& pair : pairs) {
     if (pair.size() != 2) {
       return fields.Fail("forced_decoder_ids", "holds an entry that is no [position, token] pair");
@@ -82,8 +91,8 @@ void ReadSequenceBias(ConfigFields& fields, std::vector<TokenBias>& biases) {
   const char* const kName = "sequence_bias";
   const char* const kWhat = "is no list of [token ids, bias] pairs";
   const Json* field = fields.Find(kName);
+  if (field != nullptr || fields.IsNull(kName)) biases.clear();
   if (field == nullptr) return;
-  biases.clear();
   if (field->is_array()) {
     for (const Json& pair : *field) {
       if (!pair.is_array() || pair.size() != 2 || !pair[1].is_number()) {
@@ -109,6 +118,7 @@ void ReadSequenceBias(ConfigFields& fields, std::vector<TokenBias>& biases) {
 
 void ReadExponentialDecay(ConfigFields& fields, GenerationOptions& options) {
   const char* const kName = "exponential_decay_length_penalty";
+  if (fields.IsNull(kName)) options.exponential_decay_length_penalty.reset();
   const Json* field = fields.Find(kName);
   if (field == nullptr) return;
   if (!field->is_array() || field->size() != 2 || !(*field)[1].is_number()) {
@@ -145,6 +155,28 @@ absl::Status RefuseMissing(ConfigFields& fields, const std::string& where) {
 }
 
 }  // namespace
+
+absl::StatusOr<GenerationOptions> ModelGenerationOptions(const DecoderTokens& tokens,
+                                                         const std::string& config_json,
+                                                         const std::string& folder) {
+  const std::filesystem::path root(folder);
+  GenerationOptions options;
+  if (tokens.end >= 0) options.eos_token_id = {tokens.end};
+  if (tokens.padding >= 0) options.pad_token_id = tokens.padding;
+  absl::Status status =
+      ReadGenerationOptions(config_json, (root / "config.json").string(), options);
+  if (!status.ok()) return status;
+  // Where decoding starts is the architecture's to say, whatever its config.json holds.
+  options.decoder_start_token_id.clear();
+  if (tokens.start >= 0) options.decoder_start_token_id = {tokens.start};
+  const std::filesystem::path own = root / "generation_config.json";
+  if (std::ifstream stream(own, std::ios::binary); stream) {
+    const std::string json(std::istreambuf_iterator<char>(stream), {});
+    status = ReadGenerationOptions(json, own.string(), options);
+    if (!status.ok()) return status;
+  }
+  return options;
+}
 
 absl::Status ReadGenerationOptions(const std::string& json, const std::string& where,
                                    GenerationOptions& options) {

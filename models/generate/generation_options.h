@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "models/layers/sequence_decoder.h"
 
 namespace strata::models {
 
@@ -72,14 +74,22 @@ struct GenerationOptions {
   }
 };
 
+// What generate() would take from a model folder: the library's defaults and the architecture's own
+// tokens (`tokens`), changed by config.json and then by generation_config.json, where `folder` has
+// one. Errors as ReadGenerationOptions.
+absl::StatusOr<GenerationOptions> ModelGenerationOptions(const DecoderTokens& tokens,
+                                                         const std::string& config_json,
+                                                         const std::string& folder);
+
 // INVALID_ARGUMENT names the option: out of range, ids outside the vocabulary, settings that
 // contradict each other.
 absl::Status CheckGenerationOptions(const GenerationOptions& options, int32_t vocab_size);
 
 // Reads the options that a JSON object names (a config.json, generation_config.json or the
-// arguments of generate()) over those in `options`; null and fields that are not about generation
-// leave them as they are. INVALID_ARGUMENT names the field; UNIMPLEMENTED: a setting of the library
-// that is not there (constraints, assistants, contrastive search, classifier-free guidance).
+// arguments of generate()) over those in `options`; null takes an option away that may be absent,
+// and fields that are not about generation count for nothing. INVALID_ARGUMENT names the field;
+// UNIMPLEMENTED: a setting of the library that is not there (constraints, assistants, contrastive
+// search, classifier-free guidance).
 absl::Status ReadGenerationOptions(const std::string& json, const std::string& where,
                                    GenerationOptions& options);
 

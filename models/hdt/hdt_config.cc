@@ -37,8 +37,15 @@ absl::StatusOr<HdtConfig> ParseHdtConfig(const std::string& json, const std::str
   fields.Size("relative_attention_max_distance", 2, config.relative_attention_max_distance);
   fields.Number("layer_norm_epsilon", config.layer_norm_epsilon);
   fields.Number("dropout_rate", config.dropout_rate);
+  fields.Size("max_decoder_position_embeddings", 1, config.max_decoder_position_embeddings);
   fields.Size("pad_token_id", 0, config.pad_token_id);
   fields.Size("bos_token_id", 0, config.decoder_start_token_id);
+  const nlohmann::json* end = fields.Find("eos_token_id");
+  if (fields.IsNull("eos_token_id") || (end != nullptr && end->is_array())) {
+    config.eos_token_id = -1;
+  } else {
+    fields.Size("eos_token_id", 0, config.eos_token_id);
+  }
   fields.Flag("is_hierarchical", config.is_hierarchical);
   fields.Flag("is_encoder_decoder", config.is_encoder_decoder);
   fields.Flag("tie_word_embeddings", config.tie_word_embeddings);

@@ -38,7 +38,9 @@ struct HdtConfig {
   int32_t relative_attention_max_distance = 128;
   double layer_norm_epsilon = 1e-6;
   double dropout_rate = 0.1;
+  int32_t max_decoder_position_embeddings = 256;  // only a default for lengths
   int32_t pad_token_id = 0;
+  int32_t eos_token_id = 1;             // -1: none, or several
   int32_t decoder_start_token_id = -1;  // bos_token_id, whatever the file says; -1: none
   bool is_hierarchical = true;
   bool is_encoder_decoder = true;

@@ -322,6 +322,21 @@ class HdtDecoder::CachedDecoding : public Decoding {
   int64_t length_ = 0;                 // steps done
 };
 
+EncoderMemory HdtDecoder::Memory(const at::Tensor& states, const PackedBatch& batch,
+                                 const std::vector<int64_t>& documents) const {
+  EncoderMemory memory;
+  memory.cu_seqlens.push_back(0);
+  for (int64_t b : documents) {
+    for (int64_t t = batch.cu_seqlens[b]; t < batch.cu_seqlens[b + 1]; ++t) {
+      if (config_.decode_anchor_tokens && batch.roles[t] == TokenRole::kWord) continue;
+      memory.rows.push_back(t);
+    }
+    memory.cu_seqlens.push_back(std::ssize(memory.rows));
+  }
+  memory.states = states.index_select(0, at::tensor(memory.rows, at::kLong));
+  return memory;
+}
+
 absl::StatusOr<std::unique_ptr<Decoding>> HdtDecoder::Start(
     const EncoderMemory& memory, const std::vector<int64_t>& rows) const {
   if (absl::Status s = CheckMemory(memory, rows.size()); !s.ok()) return s;

@@ -27,7 +27,8 @@ struct HdtTargets {
   at::Tensor hidden;
 };
 
-// Immutable after construction unless it is being trained; passes are thread-safe.
+// Immutable after construction unless it is being trained; passes are thread-safe. Outlives what
+// Start returns.
 class HdtDecoder : public SequenceDecoder {
  public:
   HdtDecoder(HdtConfig config, HdtDecoderWeights weights)
@@ -49,6 +50,13 @@ class HdtDecoder : public SequenceDecoder {
   at::Tensor Logits(const at::Tensor& states) const;
 
   int32_t vocab_size() const override { return config_.vocab_size; }
+  DecoderTokens tokens() const override {
+    return {config_.decoder_start_token_id, config_.eos_token_id, config_.pad_token_id};
+  }
+  int32_t max_length() const override { return config_.max_decoder_position_embeddings; }
+  // All rows of a document, or its anchors alone under decode_anchor_tokens.
+  EncoderMemory Memory(const at::Tensor& states, const PackedBatch& batch,
+                       const std::vector<int64_t>& documents) const override;
   absl::StatusOr<std::unique_ptr<Decoding>> Start(const EncoderMemory& memory,
                                                   const std::vector<int64_t>& rows) const override;
 

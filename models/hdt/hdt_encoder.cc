@@ -1,7 +1,11 @@
 #include "models/hdt/hdt_encoder.h"
 
+#include <optional>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "models/hdt/hdt.h"
+#include "models/hdt/hdt_decoder.h"
 #include "models/hdt/hdt_input.h"
 
 namespace strata::models {
@@ -9,8 +13,12 @@ namespace {
 
 class HdtEncoder : public Encoder {
  public:
-  HdtEncoder(Hdt model, HdtAnchorIds anchors, const Tokenizer& tokenizer)
-      : model_(std::move(model)), anchors_(anchors), tokenizer_(tokenizer) {
+  HdtEncoder(Hdt model, std::optional<HdtDecoder> decoder, HdtAnchorIds anchors,
+             const Tokenizer& tokenizer)
+      : model_(std::move(model)),
+        decoder_(std::move(decoder)),
+        anchors_(anchors),
+        tokenizer_(tokenizer) {
     const HdtConfig& config = model_.config();
     info_.hidden_size = config.d_model;
     info_.num_layers = config.num_layers;
@@ -25,10 +33,15 @@ class HdtEncoder : public Encoder {
 
   absl::StatusOr<AnchoredSequence> Anchor(const DocumentTree& tree,
                                           int64_t max_tokens) const override {
-    auto sections = TokenizeTree(tree, tokenizer_);
-    if (!sections.ok()) return sections.status();
-    const ByteSpan whole = tree.nodes().empty() ? ByteSpan{} : tree.nodes().front().text;
-    return AnchorSections(*sections, anchors_, /*global_query=*/{}, whole, max_tokens);
+    return AnchorBehind({}, tree, max_tokens);
+  }
+
+  absl::StatusOr<AnchoredSequence> AnchorWithQuery(const DocumentTree& tree,
+                                                   const std::string& query,
+                                                   int64_t max_tokens) const override {
+    Encoding encoding;
+    if (absl::Status s = tokenizer_.Encode(query, encoding); !s.ok()) return s;
+    return AnchorBehind(encoding.ids, tree, max_tokens);
   }
 
   absl::StatusOr<at::Tensor> Forward(const PackedBatch& batch,
@@ -38,12 +51,31 @@ class HdtEncoder : public Encoder {
     return model_.Forward(batch, options);
   }
 
+  const SequenceDecoder* decoder() const override { return decoder_ ? &*decoder_ : nullptr; }
+
  private:
+  absl::StatusOr<AnchoredSequence> AnchorBehind(const std::vector<int32_t>& query,
+                                                const DocumentTree& tree,
+                                                int64_t max_tokens) const {
+    auto sections = TokenizeTree(tree, tokenizer_);
+    if (!sections.ok()) return sections.status();
+    const ByteSpan whole = tree.nodes().empty() ? ByteSpan{} : tree.nodes().front().text;
+    return AnchorSections(*sections, anchors_, query, whole, max_tokens);
+  }
+
   const Hdt model_;
+  const std::optional<HdtDecoder> decoder_;
   const HdtAnchorIds anchors_;
   const Tokenizer& tokenizer_;
   EncoderInfo info_;
 };
+
+// A file of the encoder alone may carry a configuration whose default is to have a decoder.
+bool HasDecoder(const HdtConfig& config, const TensorMap& weights) {
+  const auto found = weights.lower_bound("decoder.block.");
+  return config.architecture == "HDTForConditionalGeneration" ||
+         (found != weights.end() && absl::StartsWith(found->first, "decoder.block."));
+}
 
 }  // namespace
 
@@ -58,7 +90,13 @@ absl::StatusOr<std::unique_ptr<const Encoder>> LoadHdtEncoder(
   if (!packed.ok()) return packed;
   auto anchors = HdtAnchorIds::Find(tokenizer);
   if (!anchors.ok()) return anchors.status();
-  return std::make_unique<HdtEncoder>(*std::move(model), *anchors, tokenizer);
+  std::optional<HdtDecoder> decoder;
+  if (config->is_encoder_decoder && HasDecoder(*config, weights)) {
+    auto loaded = HdtDecoder::Load(*config, model->weights().shared, weights, folder);
+    if (!loaded.ok()) return loaded.status();
+    decoder = *std::move(loaded);
+  }
+  return std::make_unique<HdtEncoder>(*std::move(model), std::move(decoder), *anchors, tokenizer);
 }
 
 }  // namespace strata::models

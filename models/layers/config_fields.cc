@@ -127,6 +127,11 @@ const Json* ConfigFields::Find(const char* name) const {
   return found == object_.end() || found->is_null() ? nullptr : &*found;
 }
 
+bool ConfigFields::IsNull(const char* name) const {
+  const auto found = object_.find(name);
+  return found != object_.end() && found->is_null();
+}
+
 void ConfigFields::Fail(const char* name, absl::string_view what) {
   if (status_.ok()) {
     status_ = absl::InvalidArgumentError(absl::StrCat(where_, ": ", name, " ", what));

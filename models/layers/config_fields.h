@@ -43,6 +43,9 @@ class ConfigFields {
   // The fields of an object within; none if it is absent. Has a status of its own.
   ConfigFields Within(const char* name) const;
 
+  // Whether the field is there and null.
+  bool IsNull(const char* name) const;
+
   // "where: name what".
   void Fail(const char* name, absl::string_view what);
   // INVALID_ARGUMENT: the first fault.

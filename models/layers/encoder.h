@@ -6,12 +6,16 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "models/batch/anchored_sequence.h"
 #include "models/batch/packed_batch.h"
 #include "models/checkpoint/tensor_map.h"
 #include "models/document/document_tree.h"
+#include "models/layers/sequence_decoder.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace strata::models {
@@ -65,6 +69,14 @@ class Encoder {
   // itself has a limit.
   virtual absl::StatusOr<AnchoredSequence> Anchor(const DocumentTree& tree,
                                                   int64_t max_tokens) const = 0;
+  // The same behind a query whose tokens see and are seen by the anchors of the document and its
+  // sections. UNIMPLEMENTED: an architecture without such a place.
+  virtual absl::StatusOr<AnchoredSequence> AnchorWithQuery(const DocumentTree&,
+                                                           const std::string& query,
+                                                           int64_t) const {
+    return absl::UnimplementedError(
+        absl::StrCat("this architecture takes no query ('", query, "') in front of a document"));
+  }
   // Last hidden states [T, C].
   virtual absl::StatusOr<at::Tensor> Forward(const PackedBatch& batch,
                                              const std::function<bool()>& cancelled) const = 0;
@@ -79,6 +91,8 @@ class Encoder {
     output.states = *std::move(states);
     return output;
   }
+  // The half that writes; null: there is none. Lives as long as the encoder.
+  virtual const SequenceDecoder* decoder() const { return nullptr; }
 };
 
 // Makes an encoder from a model folder's parts. `is_head_key` names weights that belong to a head

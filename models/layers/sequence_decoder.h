@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "models/batch/packed_batch.h"
 
 namespace strata::models {
 
@@ -16,6 +17,7 @@ namespace strata::models {
 struct EncoderMemory {
   at::Tensor states;                // [M, C]
   std::vector<int64_t> cu_seqlens;  // [B+1], from 0
+  std::vector<int64_t> rows;        // [M] of the packed batch they come from; may be empty
 };
 
 // Decoding under way: R rows of one length, each continuing one document's memory; rows of a
@@ -33,11 +35,24 @@ class Decoding {
   virtual at::Tensor Attention(int64_t row) const = 0;
 };
 
+// Ids that the architecture itself names; -1: none.
+struct DecoderTokens {
+  int32_t start = -1;
+  int32_t end = -1;
+  int32_t padding = -1;
+};
+
 // Thread-safe; immutable.
 class SequenceDecoder {
  public:
   virtual ~SequenceDecoder() = default;
   virtual int32_t vocab_size() const = 0;
+  virtual DecoderTokens tokens() const = 0;
+  // Tokens that a sequence has at most by the model's own configuration.
+  virtual int32_t max_length() const = 0;
+  // What the decoder sees of these documents of an encoded batch (states [T, C]), ascending.
+  virtual EncoderMemory Memory(const at::Tensor& states, const PackedBatch& batch,
+                               const std::vector<int64_t>& documents) const = 0;
   // rows[b] rows for document b. INVALID_ARGUMENT: a document without a row of memory.
   virtual absl::StatusOr<std::unique_ptr<Decoding>> Start(
       const EncoderMemory& memory, const std::vector<int64_t>& rows) const = 0;

@@ -3,9 +3,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -36,21 +33,14 @@ bool IsGenerated(const GoldenCase& golden) {
 }
 
 absl::StatusOr<GenerationOptions> OptionsOf(const GoldenCase& golden, const HdtConfig& config) {
-  GenerationOptions options;
-  const auto read = [&](const std::string& json, const std::string& where) {
-    return ReadGenerationOptions(json, where, options);
-  };
-  if (absl::Status s = read(golden.config_json, "config.json"); !s.ok()) return s;
-  const auto path = std::filesystem::path(golden.folder) / "generation_config.json";
-  if (std::ifstream stream(path, std::ios::binary); stream) {
-    const std::string json(std::istreambuf_iterator<char>(stream), {});
-    if (absl::Status s = read(json, "generation_config.json"); !s.ok()) return s;
-  }
-  const nlohmann::json& arguments = golden.description["generate_arguments"];
-  if (absl::Status s = read(arguments.dump(), "case.json: generate_arguments"); !s.ok()) return s;
-  if (options.decoder_start_token_id.empty() && config.decoder_start_token_id >= 0) {
-    options.decoder_start_token_id = {config.decoder_start_token_id};
-  }
+  const DecoderTokens tokens{config.decoder_start_token_id, config.eos_token_id,
+                             config.pad_token_id};
+  auto defaults = ModelGenerationOptions(tokens, golden.config_json, golden.folder);
+  if (!defaults.ok()) return defaults.status();
+  GenerationOptions options = *std::move(defaults);
+  const absl::Status status = ReadGenerationOptions(golden.description["generate_arguments"].dump(),
+                                                    "case.json: generate_arguments", options);
+  if (!status.ok()) return status;
   if (options.do_sample) {
     return absl::UnimplementedError(
         "case.json: generate_arguments: do_sample: what a case draws depends on the state of its "
