@@ -6,9 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <string>
@@ -102,6 +105,52 @@ TEST_F(CliRunTest, ClassifyShowsClassAndWhatCounted) {
   EXPECT_EQ(parsed["id"], file);
   EXPECT_EQ(parsed["labels"].size(), 25);
   EXPECT_FALSE(parsed["sentences"].empty());
+}
+
+TEST_F(CliRunTest, SummarizeTakesSentencesWithinTheBudget) {
+  const std::string file = STRATA_SOURCE_DIR "/samples/muscle_contraction.md";
+  const std::string bytes = Read(file);
+  const Outcome json = Run({"summarize", "--json", "--max-words", "50", file});
+  ASSERT_EQ(json.exit_code, 0) << json.err;
+  const auto parsed = nlohmann::json::parse(json.out);
+  EXPECT_EQ(parsed["method"], "extractive");
+  const std::string summary = parsed["summary"];
+  std::istringstream words(summary);
+  EXPECT_LE(std::distance(std::istream_iterator<std::string>(words), {}), 50);
+  ASSERT_FALSE(parsed["sources"].empty());
+  for (const auto& source : parsed["sources"]) {
+    const std::size_t begin = source["summary_bytes"][0], end = source["summary_bytes"][1];
+    EXPECT_EQ(summary.substr(begin, end - begin), source["text"]);
+    EXPECT_LT(source["bytes"][1], bytes.size() + 1);
+  }
+  const Outcome text = Run({"summarize", "--max-words", "50", file});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr(summary.substr(0, 30)));
+  EXPECT_THAT(text.out, HasSubstr("Sentences taken"));
+  const Outcome refused = Run({"summarize", "--method", "abstractive", file});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("no decoder"));
+  EXPECT_EQ(Run({"summarize", "--max-words", "-3", file}).exit_code, 2);
+}
+
+TEST_F(CliRunTest, SummarizeWritesWithAModelThatCan) {
+  const std::string model = root_ + "/writer";
+  ASSERT_EQ(std::system((STRATA_BINARY_DIR "/tests/write_tiny_model " + model).c_str()), 0);
+  const std::string file = Put("in/a.md", Text(1, 4));
+  const Outcome json =
+      Run({"summarize", "--json", "--model", model, "--beams", "2", "--max-new-tokens", "9", file});
+  ASSERT_EQ(json.exit_code, 0) << json.err;
+  const auto parsed = nlohmann::json::parse(json.out);
+  EXPECT_EQ(parsed["method"], "abstractive");
+  EXPECT_NE(parsed["summary"], "");
+  EXPECT_LE(parsed["new_tokens"], 9);
+  EXPECT_FALSE(parsed["sources"].empty());
+  const Outcome text =
+      Run({"summarize", "--model", model, "--beams", "2", "--max-new-tokens", "9", file});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr(parsed["summary"].get<std::string>()));
+  EXPECT_THAT(text.out, HasSubstr("Sentences it read the most"));
+  EXPECT_EQ(Run({"summarize", "--model", model, "--query", "<S2S>", file}).exit_code, 0);
 }
 
 TEST_F(CliRunTest, ErrorsAreSaidAndCounted) {

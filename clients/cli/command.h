@@ -22,6 +22,7 @@ struct Invocation {
 void AddClassifyCommand(CLI::App& app, Invocation& invocation);
 void AddBatchCommand(CLI::App& app, Invocation& invocation);
 void AddEmbedCommand(CLI::App& app, Invocation& invocation);
+void AddSummarizeCommand(CLI::App& app, Invocation& invocation);
 void AddInspectCommand(CLI::App& app, Invocation& invocation);
 void AddTokenizeCommand(CLI::App& app, Invocation& invocation);
 void AddEvalCommand(CLI::App& app, Invocation& invocation);

@@ -27,6 +27,7 @@ struct EmbedArguments {
   FormatChoice format;
   std::vector<std::string> levels = {"document"};
   bool normalize = false;
+  std::string query;
   std::int64_t max_tokens = 0;
   bool truncate = false;
   bool json = false;
@@ -92,6 +93,7 @@ int Embed(const EmbedArguments& arguments) {
   options.levels.clear();
   for (const std::string& level : arguments.levels) options.levels.push_back(LevelOf(level));
   options.normalize = arguments.normalize;
+  options.query = arguments.query;
   options.max_tokens = arguments.max_tokens;
   options.truncation = arguments.truncate ? Truncation::kKeepHead : Truncation::kReject;
   options.timeout = arguments.model.timeout();
@@ -130,6 +132,10 @@ void AddEmbedCommand(CLI::App& app, Invocation& invocation) {
       ->capture_default_str()
       ->type_name("LEVEL,...");
   command.add_flag("--normalize", arguments->normalize, "Scale each vector to length 1");
+  command
+      .add_option("--query", arguments->query,
+                  "Text in front that the document's anchors see: a question, or a mode token")
+      ->type_name("TEXT");
   AddLengthFlags(command, arguments->max_tokens, arguments->truncate);
   command
       .add_option("--npy", arguments->npy_path,

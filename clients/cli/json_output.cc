@@ -77,6 +77,34 @@ Json ToJson(const EmbedResult& result) {
   return json;
 }
 
+Json ToJson(const SummarizeResult& result) {
+  Json json = {{"id", result.id},
+               {"status", "OK"},
+               {"model", result.model},
+               {"method", SummaryMethodName(result.method)},
+               {"summary", result.text}};
+  const bool extractive = result.method == SummaryMethod::kExtractive;
+  Json sources = Json::array();
+  for (const SummarySource& source : result.sources) {
+    Json one = {{"node", source.node},
+                {"kind", NodeKindName(source.kind)},
+                {"bytes", ToJson(source.source)},
+                {"text", source.text},
+                {"weight", source.weight}};
+    if (extractive) one["summary_bytes"] = ToJson(source.summary);
+    sources.push_back(std::move(one));
+  }
+  json["sources"] = std::move(sources);
+  if (!extractive) {
+    json["new_tokens"] = result.num_new_tokens;
+    json["complete"] = result.is_complete;
+    json["score"] = result.score;
+  }
+  json["tokens"] = ToJson(result.tokens);
+  json["timings_ms"] = ToJson(result.timings);
+  return json;
+}
+
 Json ToJson(const DocumentStructure& structure) {
   Json nodes = Json::array();
   for (const DocumentNode& node : structure.nodes) {

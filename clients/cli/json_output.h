@@ -19,6 +19,9 @@ Json ToJson(const ByteRange& range);
 // with explanations "sections" and "sentences".
 Json ToJson(const ClassifyResult& result);
 Json ToJson(const EmbedResult& result);
+// {"id", "status": "OK", "model", "method", "summary", "sources", ...}; an abstractive one also
+// "new_tokens", "complete", "score".
+Json ToJson(const SummarizeResult& result);
 Json ToJson(const DocumentStructure& structure);
 Json ToJson(const ModelDescription& model);
 Json ToJson(const ClassificationScore& score);

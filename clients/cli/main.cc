@@ -11,7 +11,7 @@ namespace strata::cli {
 
 int Main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);  // `strata ... | head` ends quietly
-  CLI::App app("Classifies, embeds and inspects whole documents with hierarchical models.",
+  CLI::App app("Classifies, embeds and summarizes whole documents with hierarchical models.",
                "strata");
   app.set_version_flag("--version", std::string("strata ") + Version());
   app.require_subcommand(1);
@@ -26,6 +26,7 @@ int Main(int argc, char** argv) {
   AddClassifyCommand(app, invocation);
   AddBatchCommand(app, invocation);
   AddEmbedCommand(app, invocation);
+  AddSummarizeCommand(app, invocation);
   AddInspectCommand(app, invocation);
   AddTokenizeCommand(app, invocation);
   AddEvalCommand(app, invocation);

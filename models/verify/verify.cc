@@ -83,30 +83,6 @@ void RunOtherFormat(GoldenCase golden, VerifyResult& result) {
   if (result.status.ok()) result.status = other.status;
 }
 
-// save_pretrained's two files of the same weights: the outputs must follow from either.
-void RunOtherWeights(GoldenCase& golden, VerifyResult& result) {
-  const std::filesystem::path folder(golden.folder);
-  const std::filesystem::path other = folder / "pytorch_model.bin";
-  if (!std::filesystem::exists(folder / "model.safetensors") || !std::filesystem::exists(other)) {
-    return;
-  }
-  auto weights = ReadModelWeights(other.string());
-  if (!weights.ok()) {
-    result.status = weights.status();
-    result.pass = false;
-    return;
-  }
-  golden.weights = *std::move(weights);
-  const VerifyResult second = Run(golden);
-  for (VerifyOutput output : second.outputs) {
-    output.name = absl::StrCat(output.name, " (pytorch_model.bin)");
-    result.outputs.push_back(std::move(output));
-  }
-  result.max_abs_error = std::max(result.max_abs_error, second.max_abs_error);
-  result.pass &= second.pass;
-  if (result.status.ok()) result.status = second.status;
-}
-
 }  // namespace
 
 VerifyResult VerifyCase(const std::string& folder) {
@@ -116,7 +92,6 @@ VerifyResult VerifyCase(const std::string& folder) {
     auto golden = GoldenCase::Read(folder);
     if (golden.ok()) {
       result = Run(*golden);
-      RunOtherWeights(*golden, result);
       RunOtherFormat(*std::move(golden), result);
     } else {
       result.status = golden.status();

@@ -32,6 +32,12 @@ absl::StatusOr<EmbedResult> Client::Embed(const DocumentInput& document,
   return Named(document, connection_->Embed(document, options));
 }
 
+absl::StatusOr<SummarizeResult> Client::Summarize(const DocumentInput& document,
+                                                  const SummarizeOptions& options,
+                                                  const TextCallback& on_text) const {
+  return connection_->Summarize(document, options, on_text);
+}
+
 absl::StatusOr<TokenizeResult> Client::Tokenize(const std::string& text,
                                                 const TokenizeOptions& options) const {
   return connection_->Tokenize(text, options);

@@ -27,6 +27,30 @@ TEST(MockConnectionTest, AnswersBehindAClient) {
   EXPECT_EQ(result->labels[0].label, "physics");
 }
 
+TEST(MockConnectionTest, SummariesReachTheConnection) {
+  auto connection = std::make_shared<MockConnection>();
+  EXPECT_CALL(*connection, Summarize)
+      .WillOnce([](const DocumentInput&, const SummarizeOptions& options,
+                   const TextCallback& on_text) -> absl::StatusOr<SummarizeResult> {
+        EXPECT_EQ(options.max_words, 9);
+        if (on_text) on_text("short");
+        SummarizeResult result;
+        result.text = "short";
+        return result;
+      });
+  SummarizeOptions options;
+  options.max_words = 9;
+  std::string told;
+  const auto result =
+      Client(connection)
+          .Summarize(DocumentInput::FromBytes("long"), options, [&](const std::string& part) {
+            told += part;
+            return true;
+          });
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(told, result->text);
+}
+
 TEST(MockConnectionTest, StreamsOneByOne) {
   auto connection = std::make_shared<MockConnection>();
   ON_CALL(*connection, ClassifyMany).WillByDefault(ClassifyOneByOne(connection.get()));

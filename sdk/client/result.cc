@@ -34,4 +34,16 @@ const char* EmbeddingLevelName(EmbeddingLevel level) {
   return "unknown";
 }
 
+const char* SummaryMethodName(SummaryMethod method) {
+  switch (method) {
+    case SummaryMethod::kAuto:
+      return "auto";
+    case SummaryMethod::kExtractive:
+      return "extractive";
+    case SummaryMethod::kAbstractive:
+      return "abstractive";
+  }
+  return "auto";
+}
+
 }  // namespace strata

@@ -129,8 +129,36 @@ models::TaskRequest ToModels(const EmbedOptions& options) {
   return request;
 }
 
-models::PrepareOptions ToModels(std::int64_t max_tokens, Truncation truncation) {
+models::TaskRequest ToModels(const SummarizeOptions& options) {
+  models::TaskRequest request;
+  request.task = models::Task::kSummarize;
+  models::SummaryOptions& summary = request.summary;
+  summary.method = options.method == SummaryMethod::kExtractive ? models::SummaryMethod::kExtractive
+                   : options.method == SummaryMethod::kAbstractive
+                       ? models::SummaryMethod::kAbstractive
+                       : models::SummaryMethod::kAuto;
+  summary.max_words = options.max_words;
+  summary.max_sentences = options.max_sentences;
+  summary.max_similarity = options.max_similarity;
+  const WritingOptions& writing = options.writing;
+  summary.writing.max_new_tokens = writing.max_new_tokens;
+  summary.writing.min_new_tokens = writing.min_new_tokens;
+  summary.writing.num_beams = writing.num_beams;
+  summary.writing.no_repeat_ngram_size = writing.no_repeat_ngram_size;
+  summary.writing.length_penalty = writing.length_penalty;
+  summary.writing.repetition_penalty = writing.repetition_penalty;
+  summary.writing.sample = writing.sample;
+  summary.writing.temperature = writing.temperature;
+  summary.writing.top_p = writing.top_p;
+  summary.writing.top_k = writing.top_k;
+  summary.writing.seed = writing.seed;
+  return request;
+}
+
+models::PrepareOptions ToModels(std::int64_t max_tokens, Truncation truncation,
+                                const std::string& query) {
   models::PrepareOptions prepare;
+  prepare.query = query;
   prepare.max_tokens = max_tokens;
   prepare.truncation = truncation == Truncation::kKeepHead ? models::Truncation::kKeepHead
                                                            : models::Truncation::kReject;
@@ -175,6 +203,28 @@ EmbedResult ToEmbedResult(runtime::Response response) {
   return result;
 }
 
+SummarizeResult ToSummarizeResult(runtime::Response response) {
+  models::Summary& summary = response.result.summary;
+  SummarizeResult result;
+  result.id = std::move(response.id);
+  result.model = std::move(response.model);
+  result.method = summary.method == models::SummaryMethod::kAbstractive
+                      ? SummaryMethod::kAbstractive
+                      : SummaryMethod::kExtractive;
+  result.text = std::move(summary.text);
+  result.sources.reserve(summary.sources.size());
+  for (models::SummarySource& source : summary.sources) {
+    result.sources.push_back({source.node, FromModels(source.kind), FromModels(source.source),
+                              std::move(source.text), source.weight, FromModels(source.summary)});
+  }
+  result.num_new_tokens = summary.num_new_tokens;
+  result.is_complete = summary.is_complete;
+  result.score = summary.score;
+  result.tokens = FromModels(response.result.tokens);
+  result.timings = FromModels(response.timings);
+  return result;
+}
+
 TokenizeResult FromModels(const models::Tokenizer& tokenizer, const models::Encoding& encoding) {
   TokenizeResult result;
   result.tokenizer = std::string(tokenizer.kind());
@@ -208,7 +258,7 @@ ModelDescription FromModels(const std::string& name, const models::ModelInfo& in
   description.architecture = info.architecture;
   description.tokenizer = info.tokenizer;
   for (const models::Task task : info.tasks) {
-    description.tasks.push_back(task == models::Task::kClassify ? "classify" : "embed");
+    description.tasks.emplace_back(models::TaskName(task));
   }
   description.labels = info.labels;
   description.num_parameters = info.num_parameters;

@@ -17,12 +17,15 @@ models::DocumentFormat ToModels(DocumentFormat format);
 DocumentFormat FromModels(models::DocumentFormat format);
 models::TaskRequest ToModels(const ClassifyOptions& options);
 models::TaskRequest ToModels(const EmbedOptions& options);
-models::PrepareOptions ToModels(std::int64_t max_tokens, Truncation truncation);
+models::TaskRequest ToModels(const SummarizeOptions& options);
+models::PrepareOptions ToModels(std::int64_t max_tokens, Truncation truncation,
+                                const std::string& query = "");
 
 // With the runtime's detail as strata/error.h reads it.
 absl::Status FromRuntime(const absl::Status& status);
 ClassifyResult ToClassifyResult(runtime::Response response);
 EmbedResult ToEmbedResult(runtime::Response response);
+SummarizeResult ToSummarizeResult(runtime::Response response);
 
 TokenizeResult FromModels(const models::Tokenizer& tokenizer, const models::Encoding& encoding);
 DocumentStructure FromModels(const models::DocumentTree& tree, models::DocumentFormat format);

@@ -137,9 +137,18 @@ class EngineConnection final : public Connection {
   absl::StatusOr<EmbedResult> Embed(const DocumentInput& document,
                                     const EmbedOptions& options) override {
     auto response = Run(document, options.model, Deadline(options.timeout), ToModels(options),
-                        ToModels(options.max_tokens, options.truncation));
+                        ToModels(options.max_tokens, options.truncation, options.query));
     if (!response.ok()) return response.status();
     return ToEmbedResult(*std::move(response));
+  }
+
+  absl::StatusOr<SummarizeResult> Summarize(const DocumentInput& document,
+                                            const SummarizeOptions& options,
+                                            const TextCallback& on_text) override {
+    auto response = Run(document, options.model, Deadline(options.timeout), ToModels(options),
+                        ToModels(options.max_tokens, options.truncation, options.query), on_text);
+    if (!response.ok()) return response.status();
+    return ToSummarizeResult(*std::move(response));
   }
 
   absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
@@ -187,16 +196,55 @@ class EngineConnection final : public Connection {
   // Submits one document and waits for its answer.
   absl::StatusOr<runtime::Response> Run(const DocumentInput& document, const std::string& model,
                                         absl::Time deadline, models::TaskRequest task,
-                                        models::PrepareOptions prepare) {
+                                        models::PrepareOptions prepare,
+                                        const TextCallback& on_text = nullptr) {
     absl::StatusOr<runtime::Request> request = MakeRequest(document, model, deadline);
     if (!request.ok()) return request.status();
     request->task = std::move(task);
-    request->prepare = prepare;
-    std::promise<absl::StatusOr<runtime::Response>> promise;
-    runtime_->Submit(*std::move(request), [&](absl::StatusOr<runtime::Response> response) {
-      promise.set_value(std::move(response));
-    });
-    absl::StatusOr<runtime::Response> response = promise.get_future().get();
+    request->prepare = std::move(prepare);
+    // Held by the callbacks: a part may be on its way while the answer (a deadline) is given.
+    struct State {
+      std::promise<absl::StatusOr<runtime::Response>> promise;
+      std::mutex mutex;
+      TextCallback on_text;  // null once the answer is given or nobody listens
+      std::shared_ptr<runtime::Call> call;
+      bool stopped = false;
+    };
+    const auto state = std::make_shared<State>();
+    state->on_text = on_text;
+    if (on_text) {
+      request->on_text = [state](const std::string& part) {
+        std::shared_ptr<runtime::Call> call;
+        {
+          std::lock_guard<std::mutex> lock(state->mutex);
+          if (!state->on_text || state->on_text(part)) return;
+          state->on_text = nullptr;
+          state->stopped = true;
+          call = state->call;
+        }
+        if (call != nullptr) call->Cancel();
+      };
+    }
+    std::shared_ptr<runtime::Call> call =
+        runtime_->Submit(*std::move(request), [state](absl::StatusOr<runtime::Response> response) {
+          {
+            std::lock_guard<std::mutex> lock(state->mutex);
+            state->on_text = nullptr;
+          }
+          state->promise.set_value(std::move(response));
+        });
+    bool stopped = false;
+    {
+      std::lock_guard<std::mutex> lock(state->mutex);
+      state->call = call;
+      stopped = state->stopped;
+    }
+    if (stopped) call->Cancel();
+    absl::StatusOr<runtime::Response> response = state->promise.get_future().get();
+    {
+      std::lock_guard<std::mutex> lock(state->mutex);
+      state->call = nullptr;  // the call holds the callbacks, which hold the state
+    }
     if (!response.ok()) return FromRuntime(response.status());
     return response;
   }

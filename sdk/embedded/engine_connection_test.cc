@@ -6,7 +6,9 @@
 #include <atomic>
 #include <map>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "services/runtime/testing/null_engine.h"
 #include "strata/client.h"
@@ -51,6 +53,40 @@ TEST(EngineConnectionTest, Embeds) {
   EXPECT_EQ(result->embeddings[0].level, EmbeddingLevel::kDocument);
   EXPECT_EQ(result->embeddings[0].values.size(), 8);
   EXPECT_EQ(result->embeddings[1].level, EmbeddingLevel::kSentence);
+}
+
+TEST(EngineConnectionTest, SummariesAreToldWhileTheyAreWritten) {
+  const Client client = MakeClient();
+  const auto document = DocumentInput::FromBytes(kText, DocumentFormat::kMarkdown).set_id("a");
+  std::vector<std::string> parts;
+  const auto summary = client.Summarize(document, {}, [&](const std::string& part) {
+    parts.push_back(part);
+    return true;
+  });
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->id, "a");
+  EXPECT_EQ(summary->text, "First sentence here.");
+  EXPECT_EQ(parts, (std::vector<std::string>{"First", " sentence", " here."}));
+  ASSERT_EQ(summary->sources.size(), 1);
+  EXPECT_EQ(std::string(kText).substr(static_cast<std::size_t>(summary->sources[0].source.begin),
+                                      static_cast<std::size_t>(summary->sources[0].source.size())),
+            summary->text);
+  const auto silent = client.Summarize(document);
+  ASSERT_TRUE(silent.ok()) << silent.status();
+  EXPECT_EQ(silent->text, summary->text);
+}
+
+TEST(EngineConnectionTest, ASummaryIsStoppedFromItsCallback) {
+  runtime::testing::NullEngineOptions engine;
+  engine.word_time = absl::Milliseconds(5);
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "word ";
+  int parts = 0;
+  const auto summary = MakeClient(engine).Summarize(
+      DocumentInput::FromBytes(text + "end.", DocumentFormat::kPlainText), {},
+      [&](const std::string&) { return ++parts < 3; });
+  EXPECT_TRUE(absl::IsCancelled(summary.status())) << summary.status();
+  EXPECT_EQ(parts, 3);
 }
 
 TEST(EngineConnectionTest, ErrorsKeepTheirReason) {

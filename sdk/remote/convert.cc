@@ -154,6 +154,34 @@ v1::EmbedOptions ToProto(const EmbedOptions& options) {
   for (const EmbeddingLevel level : options.levels) converted.add_levels(ToProto(level));
   converted.set_normalize(options.normalize);
   *converted.mutable_prepare() = PrepareProto(options.max_tokens, options.truncation);
+  converted.mutable_prepare()->set_query(options.query);
+  return converted;
+}
+
+v1::SummarizeOptions ToProto(const SummarizeOptions& options) {
+  v1::SummarizeOptions converted;
+  converted.set_method(options.method == SummaryMethod::kExtractive ? v1::SUMMARY_METHOD_EXTRACTIVE
+                       : options.method == SummaryMethod::kAbstractive
+                           ? v1::SUMMARY_METHOD_ABSTRACTIVE
+                           : v1::SUMMARY_METHOD_UNSPECIFIED);
+  converted.set_max_words(options.max_words);
+  converted.set_max_sentences(options.max_sentences);
+  converted.set_max_similarity(options.max_similarity);
+  const WritingOptions& writing = options.writing;
+  v1::WritingOptions& out = *converted.mutable_writing();
+  if (writing.max_new_tokens) out.set_max_new_tokens(*writing.max_new_tokens);
+  if (writing.min_new_tokens) out.set_min_new_tokens(*writing.min_new_tokens);
+  if (writing.num_beams) out.set_num_beams(*writing.num_beams);
+  if (writing.no_repeat_ngram_size) out.set_no_repeat_ngram_size(*writing.no_repeat_ngram_size);
+  if (writing.length_penalty) out.set_length_penalty(*writing.length_penalty);
+  if (writing.repetition_penalty) out.set_repetition_penalty(*writing.repetition_penalty);
+  out.set_sample(writing.sample);
+  if (writing.temperature) out.set_temperature(*writing.temperature);
+  if (writing.top_p) out.set_top_p(*writing.top_p);
+  if (writing.top_k) out.set_top_k(*writing.top_k);
+  out.set_seed(writing.seed);
+  *converted.mutable_prepare() = PrepareProto(options.max_tokens, options.truncation);
+  converted.mutable_prepare()->set_query(options.query);
   return converted;
 }
 
@@ -187,6 +215,26 @@ void AppendFromProto(const v1::EmbedResult& part, EmbedResult& result) {
   result.model = part.model();
   result.tokens = FromProto(part.tokens());
   result.timings = FromProto(part.timings());
+}
+
+SummarizeResult FromProto(const v1::SummarizeResult& result) {
+  SummarizeResult converted;
+  converted.model = result.model();
+  converted.method = result.method() == v1::SUMMARY_METHOD_ABSTRACTIVE ? SummaryMethod::kAbstractive
+                                                                       : SummaryMethod::kExtractive;
+  converted.text = result.text();
+  converted.sources.reserve(result.sources_size());
+  for (const v1::SummarySource& source : result.sources()) {
+    converted.sources.push_back({source.node(), FromProto(source.kind()),
+                                 FromProto(source.source()), source.text(), source.weight(),
+                                 FromProto(source.summary())});
+  }
+  converted.num_new_tokens = result.num_new_tokens();
+  converted.is_complete = result.is_complete();
+  converted.score = result.score();
+  converted.tokens = FromProto(result.tokens());
+  converted.timings = FromProto(result.timings());
+  return converted;
 }
 
 TokenizeResult FromProto(const v1::TokenizeResponse& response) {
@@ -231,6 +279,7 @@ ModelDescription FromProto(const v1::Model& model) {
   for (const int task : model.tasks()) {
     if (task == v1::TASK_CLASSIFY) converted.tasks.push_back("classify");
     if (task == v1::TASK_EMBED) converted.tasks.push_back("embed");
+    if (task == v1::TASK_SUMMARIZE) converted.tasks.push_back("summarize");
   }
   converted.labels.assign(model.labels().begin(), model.labels().end());
   converted.num_parameters = model.num_parameters();

@@ -27,6 +27,9 @@ class GrpcConnection final : public Connection {
                                           const ClassifyOptions& options) override;
   absl::StatusOr<EmbedResult> Embed(const DocumentInput& document,
                                     const EmbedOptions& options) override;
+  absl::StatusOr<SummarizeResult> Summarize(const DocumentInput& document,
+                                            const SummarizeOptions& options,
+                                            const TextCallback& on_text) override;
   absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
                                           const TokenizeOptions& options) override;
   absl::StatusOr<DocumentStructure> Inspect(const DocumentInput& document,
@@ -76,6 +79,11 @@ class GrpcConnection final : public Connection {
                           const DocumentInput& document, const std::string& id,
                           const Request& header, absl::Time deadline,
                           absl::FunctionRef<bool(Response& response)> on_response);
+
+  // Tells a summary's text as it comes.
+  absl::StatusOr<v1::SummarizeResponse> StreamSummary(const v1::SummarizeRequest& request,
+                                                      const TextCallback& on_text,
+                                                      absl::Time deadline);
 
   // Reads a document for a request in one message, or says that it must be streamed.
   bool FitsOneMessage(const DocumentInput& document) const {
@@ -187,6 +195,60 @@ absl::StatusOr<EmbedResult> GrpcConnection::Embed(const DocumentInput& document,
         if (!error.ok()) return error;
         return result;
       });
+}
+
+absl::StatusOr<SummarizeResult> GrpcConnection::Summarize(const DocumentInput& document,
+                                                          const SummarizeOptions& options,
+                                                          const TextCallback& on_text) {
+  const absl::Time deadline = Deadline(options.timeout);
+  v1::SummarizeRequest request;
+  auto whole = WholeDocument(document);
+  if (!whole.ok()) return whole.status();
+  *request.mutable_document() = *std::move(whole);
+  request.set_model(options.model);
+  *request.mutable_options() = ToProto(options);
+  absl::StatusOr<v1::SummarizeResponse> response = on_text
+                                                       ? StreamSummary(request, on_text, deadline)
+                                                       : Call(&Stub::Summarize, request, deadline);
+  if (!response.ok()) return response.status();
+  SummarizeResult result = FromProto(response->result());
+  result.id = document.id();
+  return result;
+}
+
+absl::StatusOr<v1::SummarizeResponse> GrpcConnection::StreamSummary(
+    const v1::SummarizeRequest& request, const TextCallback& on_text, absl::Time deadline) {
+  bool told = false;  // what the caller has seen cannot be taken back by another attempt
+  absl::Status final_error;
+  auto response = RetryCall<v1::SummarizeResponse>(
+      settings_.options.retry, deadline, *clock_, [&]() -> absl::StatusOr<v1::SummarizeResponse> {
+        grpc::ClientContext context;
+        settings_.Apply(deadline, context);
+        const auto reader = settings_.stub->StreamSummary(&context, request);
+        v1::StreamSummaryResponse part;
+        v1::SummarizeResponse answer;
+        bool answered = false, stopped = false;
+        while (reader->Read(&part)) {
+          if (part.has_answer()) {
+            answer = std::move(*part.mutable_answer());
+            answered = true;
+          } else if (!stopped) {
+            told = true;
+            stopped = !on_text(part.text());
+            if (stopped) context.TryCancel();
+          }
+        }
+        const grpc::Status status = reader->Finish();
+        if (status.ok() && answered && !stopped) return answer;
+        absl::Status error = stopped       ? absl::CancelledError("cancelled by the caller")
+                             : status.ok() ? absl::UnavailableError("the summary has no end")
+                                           : FromGrpc(status);
+        if (!told) return error;
+        final_error = std::move(error);
+        return v1::SummarizeResponse();  // ends the attempts
+      });
+  if (!final_error.ok()) return final_error;
+  return response;
 }
 
 absl::StatusOr<TokenizeResult> GrpcConnection::Tokenize(const std::string& text,

@@ -87,6 +87,38 @@ TEST_F(ServiceTest, EmbedInspectTokenizeAndModels) {
   EXPECT_EQ((*models)[0].name, "null");
 }
 
+TEST_F(ServiceTest, SummariesAreToldWhileTheyAreWritten) {
+  const Client client = Connect();
+  const auto document =
+      DocumentInput::FromBytes("One two three. Four.", DocumentFormat::kPlainText).set_id("a");
+  std::string told;
+  int parts = 0;
+  const auto summary = client.Summarize(document, {}, [&](const std::string& part) {
+    told += part;
+    ++parts;
+    return true;
+  });
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->id, "a");
+  EXPECT_EQ(summary->text, "One two three.");
+  EXPECT_EQ(told, summary->text);
+  EXPECT_GE(parts, 1);
+  EXPECT_EQ(summary->method, SummaryMethod::kAbstractive);
+  ASSERT_EQ(summary->sources.size(), 1);
+  EXPECT_EQ(summary->sources[0].source.end, 14);
+
+  const auto silent = client.Summarize(document);
+  ASSERT_TRUE(silent.ok()) << silent.status();
+  EXPECT_EQ(silent->text, summary->text);
+
+  const auto stopped = client.Summarize(document, {}, [](const std::string&) { return false; });
+  EXPECT_TRUE(absl::IsCancelled(stopped.status())) << stopped.status();
+
+  SummarizeOptions options;
+  options.model = "other";
+  EXPECT_TRUE(absl::IsNotFound(client.Summarize(document, options).status()));
+}
+
 TEST_F(ServiceTest, ErrorsKeepTheirReason) {
   const Client client = Connect();
   ClassifyOptions options;

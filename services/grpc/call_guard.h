@@ -36,8 +36,22 @@ class CallGuard {
     AddRetryPushback(status, *context);
     return new RefusedStream<Request, Response>(ToGrpcStatus(status));
   }
+  template <typename Response, typename Method>
+  grpc::ServerWriteReactor<Response>* Write(grpc::CallbackServerContext* context, Scope scope,
+                                            Method method) const {
+    const absl::Status status = Check(*context, scope);
+    if (status.ok()) return method();
+    AddRetryPushback(status, *context);
+    return new RefusedWrite<Response>(ToGrpcStatus(status));
+  }
 
  private:
+  template <typename Response>
+  class RefusedWrite final : public grpc::ServerWriteReactor<Response> {
+   public:
+    explicit RefusedWrite(const grpc::Status& status) { this->Finish(status); }
+    void OnDone() override { delete this; }
+  };
   template <typename Request, typename Response>
   class RefusedStream final : public grpc::ServerBidiReactor<Request, Response> {
    public:

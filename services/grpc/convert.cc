@@ -13,9 +13,9 @@ using models::DocumentFormat;
 using models::EmbeddingLevel;
 using models::NodeKind;
 
-absl::Status BadField(std::string field, const std::string& message) {
+absl::Status BadField(const std::string& field, const std::string& message) {
   return runtime::WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", message)),
-                             {.reason = "INVALID_FIELD", .field = std::move(field)});
+                             {.reason = "INVALID_FIELD", .field = field});
 }
 
 absl::Status CheckId(const std::string& id) {
@@ -79,6 +79,18 @@ v1::NodeKind ToProto(NodeKind kind) {
   return v1::NODE_KIND_UNSPECIFIED;
 }
 
+v1::Task ToProto(models::Task task) {
+  switch (task) {
+    case models::Task::kClassify:
+      return v1::TASK_CLASSIFY;
+    case models::Task::kEmbed:
+      return v1::TASK_EMBED;
+    case models::Task::kSummarize:
+      return v1::TASK_SUMMARIZE;
+  }
+  return v1::TASK_UNSPECIFIED;
+}
+
 v1::EmbeddingLevel ToProto(EmbeddingLevel level) {
   switch (level) {
     case EmbeddingLevel::kDocument:
@@ -136,6 +148,11 @@ void ToProto(const models::Embedding& embedding, v1::Embedding* out) {
 
 absl::Status FillPrepare(const v1::PrepareOptions& options, models::PrepareOptions& prepare) {
   prepare.max_tokens = options.max_tokens();
+  prepare.query = options.query();
+  if (prepare.query.size() > kMaxQueryBytes) {
+    return BadField("options.prepare.query", absl::StrCat(prepare.query.size(), " bytes; at most ",
+                                                          kMaxQueryBytes, " are allowed"));
+  }
   if (options.truncation() == v1::TRUNCATION_KEEP_HEAD) {
     prepare.truncation = models::Truncation::kKeepHead;
   } else if (options.truncation() == v1::TRUNCATION_REJECT ||
@@ -182,6 +199,46 @@ absl::Status FillOptions(const v1::EmbedOptions& options, runtime::Request& requ
                       absl::StrCat("unknown value ", static_cast<int>(options.levels(i))));
     }
   }
+  return FillPrepare(options.prepare(), request.prepare);
+}
+
+void FillWriting(const v1::WritingOptions& options, models::WritingOptions& writing) {
+  if (options.has_max_new_tokens()) writing.max_new_tokens = options.max_new_tokens();
+  if (options.has_min_new_tokens()) writing.min_new_tokens = options.min_new_tokens();
+  if (options.has_num_beams()) writing.num_beams = options.num_beams();
+  if (options.has_no_repeat_ngram_size()) {
+    writing.no_repeat_ngram_size = options.no_repeat_ngram_size();
+  }
+  if (options.has_length_penalty()) writing.length_penalty = options.length_penalty();
+  if (options.has_repetition_penalty()) writing.repetition_penalty = options.repetition_penalty();
+  writing.sample = options.sample();
+  if (options.has_temperature()) writing.temperature = options.temperature();
+  if (options.has_top_p()) writing.top_p = options.top_p();
+  if (options.has_top_k()) writing.top_k = options.top_k();
+  writing.seed = options.seed();
+}
+
+absl::Status FillOptions(const v1::SummarizeOptions& options, runtime::Request& request) {
+  request.task.task = models::Task::kSummarize;
+  models::SummaryOptions& summary = request.task.summary;
+  switch (options.method()) {
+    case v1::SUMMARY_METHOD_UNSPECIFIED:
+      summary.method = models::SummaryMethod::kAuto;
+      break;
+    case v1::SUMMARY_METHOD_EXTRACTIVE:
+      summary.method = models::SummaryMethod::kExtractive;
+      break;
+    case v1::SUMMARY_METHOD_ABSTRACTIVE:
+      summary.method = models::SummaryMethod::kAbstractive;
+      break;
+    default:
+      return BadField("options.method",
+                      absl::StrCat("unknown value ", static_cast<int>(options.method())));
+  }
+  summary.max_words = options.max_words();
+  summary.max_sentences = options.max_sentences();
+  if (options.has_max_similarity()) summary.max_similarity = options.max_similarity();
+  FillWriting(options.writing(), summary.writing);
   return FillPrepare(options.prepare(), request.prepare);
 }
 
@@ -241,6 +298,9 @@ absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyRequest& request) {
   return FromUnary(request);
 }
 absl::StatusOr<runtime::Request> FromProto(const v1::EmbedRequest& request) {
+  return FromUnary(request);
+}
+absl::StatusOr<runtime::Request> FromProto(const v1::SummarizeRequest& request) {
   return FromUnary(request);
 }
 absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyStreamHeader& header) {
@@ -312,6 +372,31 @@ void ToProto(const runtime::Response& response, v1::EmbedResult* result) {
   AppendEmbeddings(response, 0, SIZE_MAX, result);
 }
 
+void ToProto(const runtime::Response& response, v1::SummarizeResult* result) {
+  const models::Summary& summary = response.result.summary;
+  result->set_method(summary.method == models::SummaryMethod::kAbstractive
+                         ? v1::SUMMARY_METHOD_ABSTRACTIVE
+                         : v1::SUMMARY_METHOD_EXTRACTIVE);
+  result->set_text(summary.text);
+  for (const models::SummarySource& source : summary.sources) {
+    v1::SummarySource* out = result->add_sources();
+    out->set_node(source.node);
+    out->set_kind(ToProto(source.kind));
+    ToProto(source.source, out->mutable_source());
+    out->set_text(source.text);
+    out->set_weight(source.weight);
+    if (summary.method == models::SummaryMethod::kExtractive) {
+      ToProto(source.summary, out->mutable_summary());
+    }
+  }
+  result->set_num_new_tokens(summary.num_new_tokens);
+  result->set_is_complete(summary.is_complete);
+  result->set_score(summary.score);
+  ToProto(response.result.tokens, result->mutable_tokens());
+  ToProto(response.timings, result->mutable_timings());
+  result->set_model(response.model);
+}
+
 void ToProto(const runtime::TokenizeResponse& response, v1::TokenizeResponse* out) {
   const models::Encoding& encoding = response.encoding;
   out->mutable_token_ids()->Add(encoding.ids.begin(), encoding.ids.end());
@@ -345,7 +430,7 @@ void ToProto(const std::string& name, const models::ModelInfo& info, v1::Model* 
   model->set_model_type(info.model_type);
   model->set_tokenizer(info.tokenizer);
   for (const models::Task task : info.tasks) {
-    model->add_tasks(task == models::Task::kClassify ? v1::TASK_CLASSIFY : v1::TASK_EMBED);
+    model->add_tasks(ToProto(task));
   }
   for (const std::string& label : info.labels) model->add_labels(label);
   model->set_num_parameters(info.num_parameters);

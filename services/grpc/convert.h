@@ -17,6 +17,7 @@
 namespace strata::service {
 
 constexpr size_t kMaxIdBytes = 256;
+constexpr size_t kMaxQueryBytes = 64 << 10;
 
 // The time by which the caller wants its answer.
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
@@ -28,12 +29,14 @@ absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyRequest& request);
 absl::StatusOr<runtime::Request> FromProto(const v1::EmbedRequest& request);
 absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyStreamHeader& header);
 absl::StatusOr<runtime::Request> FromProto(const v1::EmbedStreamHeader& header);
+absl::StatusOr<runtime::Request> FromProto(const v1::SummarizeRequest& request);
 absl::StatusOr<runtime::InspectRequest> FromProto(const v1::InspectDocumentRequest& request);
 runtime::TokenizeRequest FromProto(const v1::TokenizeRequest& request);
 
 // Answers.
 void ToProto(const runtime::Response& response, v1::ClassifyResult* result);
 void ToProto(const runtime::Response& response, v1::EmbedResult* result);
+void ToProto(const runtime::Response& response, v1::SummarizeResult* result);
 void ToProto(const runtime::TokenizeResponse& response, v1::TokenizeResponse* out);
 void ToProto(const runtime::InspectResponse& response, bool include_text,
              v1::InspectDocumentResponse* out);

@@ -18,6 +18,7 @@
 #include "services/grpc/call_guard.h"
 #include "services/grpc/kserve_service.h"
 #include "services/grpc/listen_error.h"
+#include "services/grpc/summary_reactor.h"
 #include "services/grpc/task_reactors.h"
 #include "services/telemetry/json_log.h"
 #include "strata/v1/strata_service.grpc.pb.h"
@@ -56,6 +57,17 @@ class StrataServiceImpl final : public v1::StrataService::CallbackService {
       grpc::CallbackServerContext* context) override {
     return guard_.Stream<v1::EmbedStreamRequest, v1::EmbedStreamResponse>(
         context, Scope::kInfer, [&] { return service::EmbedStream(stream_, context); });
+  }
+  grpc::ServerUnaryReactor* Summarize(grpc::CallbackServerContext* context,
+                                      const v1::SummarizeRequest* request,
+                                      v1::SummarizeResponse* response) override {
+    return guard_.Unary(context, Scope::kInfer,
+                        [&] { return service::Summarize(task_, context, request, response); });
+  }
+  grpc::ServerWriteReactor<v1::StreamSummaryResponse>* StreamSummary(
+      grpc::CallbackServerContext* context, const v1::SummarizeRequest* request) override {
+    return guard_.Write<v1::StreamSummaryResponse>(
+        context, Scope::kInfer, [&] { return service::StreamSummary(task_, context, request); });
   }
   grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
                                      const v1::TokenizeRequest* request,

@@ -57,6 +57,12 @@ grpc::ServerUnaryReactor* Embed(const TaskContext& task, grpc::CallbackServerCon
   return RunTask(task, context, request, response, "use EmbedStream, which splits it");
 }
 
+grpc::ServerUnaryReactor* Summarize(const TaskContext& task, grpc::CallbackServerContext* context,
+                                    const v1::SummarizeRequest* request,
+                                    v1::SummarizeResponse* response) {
+  return RunTask(task, context, request, response, "ask for fewer sentences");
+}
+
 grpc::ServerUnaryReactor* Tokenize(const TaskContext& task, grpc::CallbackServerContext* context,
                                    const v1::TokenizeRequest* request,
                                    v1::TokenizeResponse* response) {

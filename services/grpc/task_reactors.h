@@ -25,6 +25,9 @@ grpc::ServerUnaryReactor* Classify(const TaskContext& task, grpc::CallbackServer
                                    v1::ClassifyResponse* response);
 grpc::ServerUnaryReactor* Embed(const TaskContext& task, grpc::CallbackServerContext* context,
                                 const v1::EmbedRequest* request, v1::EmbedResponse* response);
+grpc::ServerUnaryReactor* Summarize(const TaskContext& task, grpc::CallbackServerContext* context,
+                                    const v1::SummarizeRequest* request,
+                                    v1::SummarizeResponse* response);
 grpc::ServerUnaryReactor* Tokenize(const TaskContext& task, grpc::CallbackServerContext* context,
                                    const v1::TokenizeRequest* request,
                                    v1::TokenizeResponse* response);

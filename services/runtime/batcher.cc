@@ -4,6 +4,13 @@
 #include <utility>
 
 namespace strata::runtime {
+namespace {
+
+bool IsSummary(const PendingCall& call) {
+  return call.payload.request.task.task == models::Task::kSummarize;
+}
+
+}  // namespace
 
 void Batcher::Add(std::shared_ptr<PendingCall> call) {
   auto position = calls_.end();
@@ -29,8 +36,9 @@ std::vector<std::shared_ptr<PendingCall>> Batcher::Take() {
   for (auto it = calls_.begin();
        it != calls_.end() && static_cast<int64_t>(batch.size()) < limits_.max_documents;) {
     PendingCall& call = **it;
-    const bool fits =
-        batch.empty() || (call.payload.model.get() == model && call.num_tokens <= tokens_left);
+    const bool fits = batch.empty() || (call.payload.model.get() == model &&
+                                        IsSummary(call) == IsSummary(*batch.front()) &&
+                                        call.num_tokens <= tokens_left);
     if (!fits) {
       passed_over.push_back(&call);
       if (call.num_skips >= limits_.max_skips || ++num_looked_past > limits_.max_look_ahead) break;

@@ -49,6 +49,16 @@ TEST_F(BatcherTest, FillsByTokensInOrderOfArrival) {
   EXPECT_EQ(batcher.num_tokens(), 0);
 }
 
+TEST_F(BatcherTest, SummariesGoAmongThemselves) {
+  Batcher batcher({.max_tokens = 100});
+  for (int i = 0; i < 4; ++i) {
+    Add(batcher, i, 10);
+    if (i % 2 == 1) calls_.back()->payload.request.task.task = models::Task::kSummarize;
+  }
+  EXPECT_THAT(Take(batcher), ElementsAre(0, 2));
+  EXPECT_THAT(Take(batcher), ElementsAre(1, 3));
+}
+
 TEST_F(BatcherTest, FillsByDocuments) {
   Batcher batcher({.max_tokens = 100, .max_documents = 2});
   for (int i = 0; i < 5; ++i) Add(batcher, i, 1);

@@ -51,6 +51,8 @@ struct PendingCall : public Call, public std::enable_shared_from_this<PendingCal
   // Answered already; read without the mutex by the compute thread between layers.
   std::atomic<bool> dead{false};
 
+  std::string text_told;  // of the compute thread: what the caller has seen of a summary
+
   // Owned by the thread that prepares or runs it; by the scheduler in between.
   CallPayload payload;
   Done done;

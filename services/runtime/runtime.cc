@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
@@ -337,12 +338,31 @@ class RuntimeImpl : public Runtime {
     for (const auto& observer : observers_) observer->Ran(pass);
   }
 
+  // Tells the part of a summary's text that its caller has not seen. A pass that failed for another
+  // document's sake is run again alone and comes to the same text.
+  static void Tell(const std::string& text, PendingCall& call) {
+    if (call.dead.load(std::memory_order_acquire) || !absl::StartsWith(text, call.text_told))
+      return;
+    const std::string part = text.substr(call.text_told.size());
+    call.text_told = text;
+    if (!part.empty()) call.payload.request.on_text(part);
+  }
+
   // One pass; it stops between layers once nobody waits for any of its answers.
   static absl::StatusOr<std::vector<TaskResult>> Run(
       absl::Span<const std::shared_ptr<PendingCall>> batch) {
     std::vector<WorkItem> items;
     for (const std::shared_ptr<PendingCall>& call : batch) {
-      items.push_back({&*call->payload.prepared, call->payload.request.task});
+      WorkItem& item = items.emplace_back();
+      item.document = &*call->payload.prepared;
+      item.request = call->payload.request.task;
+      item.cancelled = [&call = *call] { return call.dead.load(std::memory_order_acquire); };
+      if (call->payload.request.on_text) {
+        item.on_text = [&call = *call, text = std::string()](const std::string& part) mutable {
+          text += part;
+          Tell(text, call);
+        };
+      }
     }
     const std::function<bool()> cancelled = [batch] {
       return std::all_of(batch.begin(), batch.end(),

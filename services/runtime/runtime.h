@@ -4,6 +4,7 @@
 #define STRATA_SERVICES_RUNTIME_RUNTIME_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,6 +70,10 @@ struct Request {
   std::string file_name;  // only for kAuto; may be empty
   models::TaskRequest task;
   models::PrepareOptions prepare;
+  // kSummarize: told the summary's text in parts while it is written, from a runtime thread that
+  // computes: it must be quick. Never once the request is answered or its callback runs; may be
+  // null.
+  std::function<void(const std::string& part)> on_text;
   std::string traceparent;  // W3C trace context of the caller, as it came; may be empty
   absl::Time deadline = absl::InfiniteFuture();
   // Found before, so that several requests are sure to meet one version; null: Submit looks it up.

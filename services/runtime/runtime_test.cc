@@ -221,6 +221,53 @@ TEST(RuntimeTest, BatchesWhatArrivesDuringAPass) {
   EXPECT_THAT(batch_sizes, ::testing::ElementsAre(1, 6, 3));
 }
 
+Request MakeSummary(const std::string& id, std::string text, std::string& told) {
+  Request request = MakeRequest(id, std::move(text));
+  request.task.task = models::Task::kSummarize;
+  request.on_text = [&told](const std::string& part) { told += part; };
+  return request;
+}
+
+TEST(RuntimeTest, ASummaryIsToldOnceThoughItsBatchFails) {
+  Gate gate;
+  NullEngineOptions engine;
+  engine.on_run = [&](auto) { gate.Pass(); };
+  const auto runtime = MakeRuntime(engine);
+  Answers answers;
+  std::string good, bad;
+  runtime->Submit(MakeRequest("first"), answers.For("first"));
+  gate.WaitForArrivals(1);
+  runtime->Submit(MakeSummary("good", "One two three. Four.", good), answers.For("good"));
+  runtime->Submit(MakeSummary("bad", "Now throw-this.", bad), answers.For("bad"));
+  while (runtime->queue_state().prepared_tokens < 8) absl::SleepFor(absl::Milliseconds(1));
+  gate.Open();  // one pass for both: the first is told its text, then the second throws
+  EXPECT_EQ(answers.Wait("bad").status().code(), absl::StatusCode::kResourceExhausted);
+  const auto answer = answers.Wait("good");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->result.summary.text, "One two three.");
+  EXPECT_EQ(good, "One two three.");
+  EXPECT_EQ(bad, "");
+}
+
+TEST(RuntimeTest, CancellingASummaryStopsItAlone) {
+  NullEngineOptions engine;
+  engine.word_time = absl::Milliseconds(5);
+  const auto runtime = MakeRuntime(engine);
+  Answers answers;
+  std::string told;
+  std::atomic<bool> begun = false;
+  Request request = MakeRequest("long", Words(5000));
+  request.task.task = models::Task::kSummarize;
+  request.on_text = [&](const std::string&) { begun = true; };
+  const auto call = runtime->Submit(request, answers.For("long"));
+  while (!begun) absl::SleepFor(absl::Milliseconds(1));
+  runtime->Submit(MakeSummary("short", "One two.", told), answers.For("short"));
+  call->Cancel();
+  EXPECT_EQ(answers.Wait("long").status().code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(answers.Wait("short").ok());
+  EXPECT_EQ(told, "One two.");
+}
+
 TEST(RuntimeTest, QueueLimitsRefuseAndRoomComesBack) {
   Gate gate;
   NullEngineOptions engine;

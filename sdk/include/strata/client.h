@@ -1,4 +1,5 @@
-// The door to Strata: classify and embed documents, by a service or by the engine in this process.
+// The door to Strata: classify, embed and summarize documents, by a service or by the engine in
+// this process.
 //
 //   auto client = strata::Client::Connect("localhost:50051");
 //   if (!client.ok()) ...
@@ -36,6 +37,11 @@ class STRATA_API Client {
                                           const ClassifyOptions& options = {}) const;
   absl::StatusOr<EmbedResult> Embed(const DocumentInput& document,
                                     const EmbedOptions& options = {}) const;
+  // A summary: sentences of the document, or written by the model; always with the sentences that
+  // it rests on. `on_text` is told the text as it is written, in parts that joined are the text.
+  absl::StatusOr<SummarizeResult> Summarize(const DocumentInput& document,
+                                            const SummarizeOptions& options = {},
+                                            const TextCallback& on_text = nullptr) const;
   // Token ids of a text with their bytes; no structure, no special tokens.
   absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
                                           const TokenizeOptions& options = {}) const;

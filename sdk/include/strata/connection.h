@@ -27,6 +27,10 @@ using DocumentSource = std::function<std::optional<DocumentInput>()>;
 using ClassifyCallback =
     std::function<void(const std::string& id, absl::StatusOr<ClassifyResult> result)>;
 
+// What comes next in a summary that is being written. Called from one thread of the SDK, one call
+// at a time; false stops the writing, and the summary ends CANCELLED. Should be quick.
+using TextCallback = std::function<bool(const std::string& part)>;
+
 // A running ClassifyMany. Destroying it cancels what is left and waits until no callback runs (so
 // not from inside a callback). Methods are safe from any thread.
 class STRATA_API ClassifyStream {
@@ -47,6 +51,10 @@ class STRATA_API Connection {
                                                   const ClassifyOptions& options) = 0;
   virtual absl::StatusOr<EmbedResult> Embed(const DocumentInput& document,
                                             const EmbedOptions& options) = 0;
+  // `on_text` may be null.
+  virtual absl::StatusOr<SummarizeResult> Summarize(const DocumentInput& document,
+                                                    const SummarizeOptions& options,
+                                                    const TextCallback& on_text) = 0;
   virtual absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
                                                   const TokenizeOptions& options) = 0;
   virtual absl::StatusOr<DocumentStructure> Inspect(const DocumentInput& document,

@@ -69,6 +69,42 @@ struct EmbedOptions {
   std::string model;
   std::vector<EmbeddingLevel> levels = {EmbeddingLevel::kDocument};
   bool normalize = false;  // scale each vector to length 1
+  // Text in front that the anchors of the document and its sections see: a question, or a mode
+  // token such as "<S2S>". For models that have a place for it.
+  std::string query;
+  std::int64_t max_tokens = 0;
+  Truncation truncation = Truncation::kReject;
+  std::optional<absl::Duration> timeout;
+};
+
+// Where a summary's text comes from. kAuto: abstractive if the model writes, else extractive.
+enum class SummaryMethod : std::uint8_t { kAuto, kExtractive, kAbstractive };
+
+// How an abstractive summary is written. What is absent is as the model's own generation settings
+// say; meanings are those of transformers' generate().
+struct WritingOptions {
+  std::optional<std::int32_t> max_new_tokens;  // at most what the model was made for
+  std::optional<std::int32_t> min_new_tokens;
+  std::optional<std::int32_t> num_beams;  // 1: token by token; more: the best of so many
+  std::optional<std::int32_t> no_repeat_ngram_size;
+  std::optional<double> length_penalty;      // beams: the score is divided by length^penalty
+  std::optional<double> repetition_penalty;  // above 1: what is there already is less likely
+  bool sample = false;                       // draw tokens instead of taking the best
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<std::int32_t> top_k;
+  std::uint64_t seed = 0;  // the same seed draws the same text
+};
+
+struct SummarizeOptions {
+  std::string model;
+  SummaryMethod method = SummaryMethod::kAuto;
+  // Extractive: a budget; 0 = no limit, both 0 = three sentences.
+  std::int32_t max_words = 0;
+  std::int32_t max_sentences = 0;
+  double max_similarity = 0.7;  // 0..1; a sentence more like one already taken is left out
+  WritingOptions writing;       // abstractive
+  std::string query;            // as in EmbedOptions
   std::int64_t max_tokens = 0;
   Truncation truncation = Truncation::kReject;
   std::optional<absl::Duration> timeout;

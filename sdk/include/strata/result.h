@@ -33,6 +33,8 @@ enum class NodeKind : std::uint8_t {
 STRATA_API const char* NodeKindName(NodeKind kind);
 // "document", "section", "sentence", "token".
 STRATA_API const char* EmbeddingLevelName(EmbeddingLevel level);
+// "auto", "extractive", "abstractive".
+STRATA_API const char* SummaryMethodName(SummaryMethod method);
 
 struct LabelScore {
   std::string label;
@@ -90,6 +92,34 @@ struct EmbedResult {
   Timings timings;
 };
 
+// A sentence of the document that a summary rests on.
+struct SummarySource {
+  std::int32_t node = -1;
+  NodeKind kind = NodeKind::kSentence;
+  ByteRange source;
+  std::string text;
+  // Extractive: its weight among all sentences. Abstractive: its share of the decoder's attention
+  // to the document's sentences.
+  float weight = 0;
+  ByteRange summary;  // extractive: where it stands in the summary's bytes
+};
+
+// Sources are in document order: the chosen sentences, or for an abstractive summary the fewest
+// sentences that got half of the attention, at most 32.
+struct SummarizeResult {
+  std::string id;
+  std::string model;
+  SummaryMethod method = SummaryMethod::kExtractive;  // never kAuto
+  std::string text;
+  std::vector<SummarySource> sources;
+  // Abstractive only.
+  std::int64_t num_new_tokens = 0;  // the end token included
+  bool is_complete = true;          // false: cut at the limit before the model ended it
+  float score = 0;                  // log-probability; beams: over the length penalty
+  TokenCounts tokens;
+  Timings timings;
+};
+
 struct Token {
   std::int32_t id = 0;
   ByteRange bytes;    // in the text that was given
@@ -121,7 +151,7 @@ struct ModelDescription {
   std::string name;
   std::string architecture;
   std::string tokenizer;
-  std::vector<std::string> tasks;   // "classify", "embed"
+  std::vector<std::string> tasks;   // "classify", "embed", "summarize"
   std::vector<std::string> labels;  // by class index
   std::int64_t num_parameters = 0;
   std::int64_t weight_bytes = 0;

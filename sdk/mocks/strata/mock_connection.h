@@ -22,6 +22,10 @@ class MockConnection : public Connection {
               (const DocumentInput& document, const ClassifyOptions& options), (override));
   MOCK_METHOD(absl::StatusOr<EmbedResult>, Embed,
               (const DocumentInput& document, const EmbedOptions& options), (override));
+  MOCK_METHOD(absl::StatusOr<SummarizeResult>, Summarize,
+              (const DocumentInput& document, const SummarizeOptions& options,
+               const TextCallback& on_text),
+              (override));
   MOCK_METHOD(absl::StatusOr<TokenizeResult>, Tokenize,
               (const std::string& text, const TokenizeOptions& options), (override));
   MOCK_METHOD(absl::StatusOr<DocumentStructure>, Inspect,

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 
 namespace strata::runtime::testing {
@@ -62,6 +63,11 @@ class NullTokenizer : public models::Tokenizer {
     }
     return absl::OkStatus();
   }
+  std::string Decode(const std::vector<int32_t>& ids) const override {
+    std::string text;
+    for (int32_t id : ids) absl::StrAppend(&text, text.empty() ? "" : " ", IdToToken(id));
+    return text;
+  }
   int32_t vocab_size() const override { return kVocabSize; }
   std::optional<int32_t> TokenToId(std::string_view) const override { return std::nullopt; }
   std::string IdToToken(int32_t id) const override { return absl::StrCat("piece", id); }
@@ -74,7 +80,7 @@ class NullEngine : public models::Engine {
     info_.architecture = "NullEngine";
     info_.model_type = "null";
     info_.tokenizer = "null";
-    info_.tasks = {Task::kClassify, Task::kEmbed};
+    info_.tasks = {Task::kClassify, Task::kEmbed, Task::kSummarize};
     info_.labels = {"alpha", "beta", "gamma"};
     info_.hidden_size = options_.hidden_size;
     info_.num_layers = options_.num_layers;
@@ -166,6 +172,8 @@ class NullEngine : public models::Engine {
     }
     if (item.request.task == Task::kClassify) {
       Classify(item.request, tree, result);
+    } else if (item.request.task == Task::kSummarize) {
+      Summarize(item, result);
     } else {
       Embed(item.request, tree, sequence, result);
     }
@@ -204,6 +212,38 @@ class NullEngine : public models::Engine {
     for (models::NodeContribution& sentence : result.sentences) {
       sentence.weight = 1.0f / static_cast<float>(result.sentences.size());
     }
+  }
+
+  // The first sentence, told a word at a time.
+  void Summarize(const WorkItem& item, TaskResult& result) const {
+    const DocumentTree& tree = item.document->tree;
+    models::Summary& summary = result.summary;
+    summary.method = models::SummaryMethod::kAbstractive;
+    summary.score = -1;
+    for (size_t n = 0; n < tree.nodes().size(); ++n) {
+      const Node& node = tree.nodes()[n];
+      if (node.kind != NodeKind::kSentence) continue;
+      const std::string text(tree.TextOf(node));
+      summary.sources.push_back({static_cast<int32_t>(n),
+                                 node.kind,
+                                 node.source,
+                                 text,
+                                 1.0f,
+                                 {0, static_cast<int64_t>(text.size())}});
+      for (const absl::string_view word : absl::StrSplit(text, ' ')) {
+        if (item.cancelled && item.cancelled()) {
+          result.status = absl::CancelledError("the caller stopped this document");
+          return;
+        }
+        if (options_.word_time > absl::ZeroDuration()) absl::SleepFor(options_.word_time);
+        const std::string part = absl::StrCat(summary.text.empty() ? "" : " ", word);
+        summary.text += part;
+        ++summary.num_new_tokens;
+        if (item.on_text) item.on_text(part);
+      }
+      return;
+    }
+    result.status = absl::InvalidArgumentError("the document holds no sentence");
   }
 
   void Embed(const TaskRequest& request, const DocumentTree& tree, const AnchoredSequence& sequence,

@@ -18,12 +18,14 @@ struct NullEngineOptions {
   int32_t hidden_size = 8;
   int32_t num_layers = 4;  // `cancelled` is asked before each
   absl::Duration layer_time = absl::ZeroDuration();
+  absl::Duration word_time = absl::ZeroDuration();  // of a summary, before each word
   // Called at the start of each pass; may block.
   std::function<void(absl::Span<const models::WorkItem>)> on_run;
 };
 
 // Text tokens are the runs between white space. A document with the word "fail-this" gets an
-// INTERNAL result; one with "throw-this" makes the pass throw std::bad_alloc.
+// INTERNAL result; one with "throw-this" makes the pass throw std::bad_alloc. A summary is the
+// first sentence.
 std::shared_ptr<const models::Engine> MakeNullEngine(NullEngineOptions options = {});
 
 }  // namespace strata::runtime::testing
