@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
+#include "clients/cli/flag_checks.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
 #include "clients/cli/terminal.h"
@@ -27,8 +28,8 @@ struct SummarizeArguments {
   bool json = false;
 };
 
-// Control characters of a document or a model must not reach the terminal.
-std::string Printable(std::string text) {
+// Prose as it may go to a terminal: line breaks of the document and control characters as blanks.
+std::string Folded(std::string text) {
   for (char& c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F) c = ' ';
@@ -66,14 +67,14 @@ void PrintEnd(const SummarizeResult& result, int num_sources) {
                   ? absl::StrCat(" of ", FormatCount(result.tokens.num_words_seen)).c_str()
                   : "",
               written.c_str(), absl::ToDoubleMilliseconds(result.timings.total));
-  std::fflush(stdout);
+  FlushOutput();
 }
 
 int Summarize(const SummarizeArguments& arguments) {
   const auto format = arguments.format.Get();
-  if (!format.ok()) return Fail("summarize", format.status());
-  const auto client = arguments.model.Connect();
-  if (!client.ok()) return Fail("summarize", client.status());
+  if (!format.ok()) return Fail("summarize", format.status(), arguments.json);
+  const auto client = arguments.model.Connect(arguments.json);
+  if (!client.ok()) return Fail("summarize", client.status(), arguments.json);
 
   SummarizeOptions options = arguments.options;
   options.model = arguments.model.model_name();
@@ -84,23 +85,29 @@ int Summarize(const SummarizeArguments& arguments) {
   options.timeout = arguments.model.timeout();
 
   int exit_code = kExitOk;
+  absl::Status unavailable;
   for (const std::string& file : arguments.files) {
     TextCallback on_text;
     bool begun = false;
     if (!arguments.json) {
       on_text = [&](const std::string& part) {
-        if (!begun) std::printf("%s\n  ", OneLine(file, 200).c_str());
+        if (!begun) std::printf("%s\n  ", Printable(file).c_str());
         begun = true;
-        std::fputs(Printable(part).c_str(), stdout);
-        std::fflush(stdout);
+        std::fputs(Folded(part).c_str(), stdout);
+        FlushOutput();
         return std::ferror(stdout) == 0;
       };
     }
-    const auto result = client->Summarize(OpenArgument(file, *format), options, on_text);
+    // A service that is not there would be waited for once more with every document.
+    const auto result = unavailable.ok()
+                            ? client->Summarize(OpenArgument(file, *format), options, on_text)
+                            : absl::StatusOr<SummarizeResult>(unavailable);
     if (!result.ok()) {
       if (begun) std::printf("\n");
-      if (arguments.json) PrintLine(ErrorToJson(file, result.status()));
-      exit_code = FailFor("summarize", file, result.status());
+      exit_code = FailFor("summarize", file, result.status(), arguments.json);
+      if (absl::IsUnavailable(result.status())) {
+        unavailable = absl::UnavailableError("not tried, for the same reason");
+      }
     } else if (arguments.json) {
       PrintLine(ToJson(*result));
     } else {
@@ -115,7 +122,7 @@ void AddWritingFlags(CLI::App& command, WritingOptions& writing) {
   const std::string group = "Abstractive (else as the model's own settings say)";
   const auto whole = [&](const char* name, std::optional<std::int32_t>& value, const char* what) {
     command.add_option(name, value, what)
-        ->check(CLI::NonNegativeNumber)
+        ->check(WholeNumber(0))
         ->type_name("N")
         ->group(group);
   };
@@ -156,17 +163,17 @@ void AddSummarizeCommand(CLI::App& app, Invocation& invocation) {
       ->capture_default_str();
   command
       .add_option("--max-words", options.max_words, "Extractive: most words in all (default: any)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->type_name("N");
   command
       .add_option("--max-sentences", options.max_sentences,
                   "Extractive: most sentences (default: 3, or any with --max-words)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->type_name("N");
   command
       .add_option("--max-similarity", options.max_similarity,
                   "Extractive: leave out a sentence more like one already taken, 0 to 1")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(NumberThat("0 to 1", [](double x) { return x >= 0 && x <= 1; }))
       ->capture_default_str()
       ->type_name("X");
   AddWritingFlags(command, options.writing);
@@ -175,13 +182,10 @@ void AddSummarizeCommand(CLI::App& app, Invocation& invocation) {
                   "Text in front that the document's anchors see: a question, or a mode token")
       ->type_name("TEXT");
   command.add_option("--sources", arguments->num_sources, "Sentences to show")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->capture_default_str()
       ->type_name("N");
-  command.add_option("--max-tokens", options.max_tokens, "Refuse a longer document")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-  command.add_flag("--truncate", arguments->truncate, "Read the head of a longer one instead");
+  AddLengthFlags(command, options.max_tokens, arguments->truncate);
   command.add_flag("--json", arguments->json, "One JSON object a document, on one line");
   command.footer(
       "Examples:\n"

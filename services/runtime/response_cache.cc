@@ -78,6 +78,7 @@ std::string CacheKey(const ServedModel& model, const Request& request) {
   }
   number(request.prepare.max_tokens);
   number(static_cast<int64_t>(request.prepare.truncation));
+  text(request.prepare.query);
   number(static_cast<int64_t>(request.format));
   text(request.format == models::DocumentFormat::kAuto ? request.file_name : "");
   const std::unique_ptr<EVP_MD_CTX, FreeDigest> context(EVP_MD_CTX_new());

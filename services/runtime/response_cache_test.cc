@@ -127,6 +127,7 @@ TEST_F(ResponseCacheTest, WhateverChangesTheAnswerChangesTheKey) {
   add([](Request& r) { r.task.top_k = 1; });
   add([](Request& r) { r.task.explain = true; });
   add([](Request& r) { r.prepare.max_tokens = 100; });
+  add([](Request& r) { r.prepare.query = "<S2S>"; });
   add([](Request& r) { r.prepare.truncation = models::Truncation::kKeepHead; });
   add(embed);
   add([&](Request& r) {
