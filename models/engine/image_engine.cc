@@ -26,6 +26,7 @@ class NoTokenizer : public Tokenizer {
   int32_t vocab_size() const override { return 0; }
   std::optional<int32_t> TokenToId(std::string_view) const override { return std::nullopt; }
   std::string IdToToken(int32_t) const override { return ""; }
+  std::string Decode(const std::vector<int32_t>&) const override { return ""; }
   std::string_view kind() const override { return "none"; }
 };
 
@@ -63,6 +64,9 @@ absl::Status ImageEngine::Check(const TaskRequest& request) const {
   if (request.task == Task::kClassify && info_.labels.empty()) {
     return absl::InvalidArgumentError(
         "this model has no classification head; ask it for embeddings, or name another model");
+  }
+  if (request.task == Task::kSummarize) {
+    return absl::InvalidArgumentError("an image has no text to summarize; name a text model");
   }
   if (request.top_k < 0) {
     return absl::InvalidArgumentError(

@@ -119,11 +119,13 @@ TEST_F(ImageEngineTest, BadInputIsAStatusOfItsOwn) {
   ASSERT_TRUE(image.ok());
   WorkItem sections{&*image, {.task = Task::kEmbed, .levels = {EmbeddingLevel::kSection}}};
   WorkItem whole{&*image, {}};
-  const WorkItem batch[] = {sections, whole};
+  WorkItem summary{&*image, {.task = Task::kSummarize}};
+  const WorkItem batch[] = {sections, whole, summary};
   const auto results = engine->Run(batch, nullptr);
   ASSERT_TRUE(results.ok());
   EXPECT_EQ((*results)[0].status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE((*results)[1].status.ok());
+  EXPECT_EQ((*results)[2].status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(engine->Run({&whole, 1}, [] { return true; }).status().code(),
             absl::StatusCode::kCancelled);
 }

@@ -288,6 +288,10 @@ class RuntimeImpl : public Runtime {
         std::min(options.limits.max_source_bytes, limits_.max_document_bytes);
     options.limits.max_pixels = limits_.max_image_pixels;
     options.name = payload.request.file_name;
+    if (!payload.request.prepare.query.empty()) {
+      return WithDetail(absl::UnimplementedError("an image takes no query in front of it"),
+                        {.reason = "INVALID_OPTIONS", .field = "options.prepare.query"});
+    }
     absl::StatusOr<PreparedDocument> prepared =
         payload.model->engine->PrepareImage(payload.request.document, options);
     if (!prepared.ok()) {
