@@ -121,10 +121,7 @@ int Summarize(const SummarizeArguments& arguments) {
 void AddWritingFlags(CLI::App& command, WritingOptions& writing) {
   const std::string group = "Abstractive (else as the model's own settings say)";
   const auto whole = [&](const char* name, std::optional<std::int32_t>& value, const char* what) {
-    command.add_option(name, value, what)
-        ->check(WholeNumber(0))
-        ->type_name("N")
-        ->group(group);
+    command.add_option(name, value, what)->check(WholeNumber(0))->type_name("N")->group(group);
   };
   const auto number = [&](const char* name, std::optional<double>& value, const char* what) {
     command.add_option(name, value, what)->type_name("X")->group(group);

@@ -101,9 +101,9 @@ Sentences Collect(const DocumentView& view) {
       ids.push_back(sequence.token_ids[static_cast<size_t>(word)]);
       rows.push_back(first_row + word);
     }
-    vectors.push_back(part.anchor >= 0
-                          ? view.output.states[first_row + part.anchor]
-                          : view.output.states.index_select(0, at::tensor(rows, at::kLong)).mean(0));
+    vectors.push_back(
+        part.anchor >= 0 ? view.output.states[first_row + part.anchor]
+                         : view.output.states.index_select(0, at::tensor(rows, at::kLong)).mean(0));
   }
   candidates.vectors = at::stack(vectors).to(at::kFloat);
   candidates.weights = HeadWeights(view, parts);
