@@ -85,6 +85,8 @@ v1::Task ToProto(models::Task task) {
       return v1::TASK_CLASSIFY;
     case models::Task::kEmbed:
       return v1::TASK_EMBED;
+    case models::Task::kMatch:
+      break;  // no method asks for it yet
     case models::Task::kSummarize:
       return v1::TASK_SUMMARIZE;
   }
