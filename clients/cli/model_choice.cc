@@ -67,6 +67,12 @@ void ModelChoice::AddFlags(CLI::App& command) {
                   "Model folder; with --server, the name of a model that is served there")
       ->check(NotEmpty())
       ->type_name("FOLDER");
+  command
+      .add_option("--dtype", dtype_,
+                  "What its matrices are kept as: fp32 (default), bf16 or int8; a service has its "
+                  "own")
+      ->check(CLI::IsMember({"fp32", "bf16", "int8"}))
+      ->type_name("TYPE");
   command.add_option("--server", server_, "A running `strata serve`, instead of this process")
       ->check(NotEmpty())
       ->type_name("HOST:PORT");
@@ -93,6 +99,7 @@ void ModelChoice::AddFlags(CLI::App& command) {
 absl::StatusOr<Client> ModelChoice::Connect(bool quiet) const {
   if (!server_.empty()) return ConnectToServer();
   EmbeddedOptions options;
+  options.dtype = dtype_;
   options.compute_threads = threads_;
   std::string folder = model_;
   if (folder.empty()) {

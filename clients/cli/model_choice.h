@@ -23,7 +23,7 @@ absl::StatusOr<std::string> DefaultModelFolder();
 // "WHAT: FOLDER (comes with Strata; FLAGS for another)" on stderr where that is a terminal.
 void TellDefaultModel(const char* what, const std::string& folder, const char* flags);
 
-// The flags --model, --server with its security, --threads, --timeout.
+// The flags --model, --dtype, --server with its security, --threads, --timeout.
 class ModelChoice {
  public:
   void AddFlags(CLI::App& command);
@@ -44,6 +44,7 @@ class ModelChoice {
   absl::StatusOr<Client> ConnectToServer() const;
 
   std::string model_;
+  std::string dtype_ = "fp32";
   std::string server_;
   bool tls_ = false;
   std::string tls_ca_, tls_cert_, tls_key_;

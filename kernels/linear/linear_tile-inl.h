@@ -80,6 +80,22 @@ struct FloatTile {
   }
 };
 
+#if HWY_TARGET != HWY_SCALAR
+// sum (and, not on x86, more) + the products of pairs.
+using Integers = hn::Vec<hn::RebindToSigned<Floats>>;
+using Pairs = hn::Vec<hn::Repartition<int16_t, Floats>>;
+HWY_INLINE Integers AddPairs(Pairs a, Pairs b, Integers sum, Integers& more) {
+  const hn::RebindToSigned<Floats> di;
+  Integers added = hn::ReorderWidenMulAccumulate(di, a, b, sum, more);
+#if HWY_ARCH_X86 && HWY_COMPILER_GCC_ACTUAL
+  // g++ 12 adds in a vector of another type than it keeps, and so keeps every sum twice; this makes
+  // them one.
+  __asm__("" : "+v"(added.raw));
+#endif
+  return added;
+}
+#endif
+
 // 8-bit inputs, widened to 16, against a panel of 16-bit weights in pairs of inputs,
 // [pairs, kPanelWidth, 2]; the sums are whole numbers and scaled at the end. Products of two 8-bit
 // numbers fit 16 bits, those of a block 32.
@@ -110,7 +126,6 @@ struct IntegerTile {
     }
     (void)di;
 #else
-    using Integers = hn::Vec<decltype(di)>;
     const hn::Repartition<int16_t, Floats> d16;
     const int16_t* row[kRows];
     // `more` is used where a vector of pairs does not add up in one instruction (not on x86).
@@ -131,7 +146,7 @@ struct IntegerTile {
         __builtin_memcpy(&two, row[r] + 2 * pair, sizeof(two));
         const auto input = hn::BitCast(d16, hn::Set(di, two));
         for (int v = 0; v < kTileVectors; ++v) {
-          sum[r][v] = hn::ReorderWidenMulAccumulate(di, input, weight[v], sum[r][v], more[r][v]);
+          sum[r][v] = AddPairs(input, weight[v], sum[r][v], more[r][v]);
         }
       }
     }

@@ -17,6 +17,7 @@
 #include <ctime>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -104,8 +105,14 @@ double Rounded(double value, int decimals) {
 }
 
 absl::Status RunBench(const Flags& flags) {
-  if (flags.dtype != "fp32") {
-    return absl::InvalidArgumentError(absl::StrCat("--dtype '", flags.dtype, "': fp32"));
+  const std::map<std::string, kernels::WeightType> types = {
+      {"fp32", kernels::WeightType::kFloat32},
+      {"bf16", kernels::WeightType::kBFloat16},
+      {"int8", kernels::WeightType::kInt8}};
+  const auto type = types.find(flags.dtype);
+  if (type == types.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--dtype '", flags.dtype, "' is none of fp32, bf16, int8"));
   }
   auto documents = ReadShapes(flags.shapes, flags.lines);
   if (!documents.ok()) return documents.status();
@@ -113,7 +120,7 @@ absl::Status RunBench(const Flags& flags) {
   at::set_num_threads(1);
   kernels::SetNumThreads(flags.threads);
   const c10::InferenceMode inference;
-  auto model = MakeBenchModel(flags.model);
+  auto model = MakeBenchModel(flags.model, type->second);
   if (!model.ok()) return model.status();
 
   int64_t content = 0;
@@ -200,7 +207,7 @@ int main(int argc, char** argv) {
       ->required();
   app.add_option("--lines", flags.lines, "which lines of it, by comma, from 0 (all)");
   app.add_option("--threads", flags.threads)->check(CLI::Range(1, 1024));
-  app.add_option("--dtype", flags.dtype, "fp32");
+  app.add_option("--dtype", flags.dtype, "what the weights are kept as: fp32, bf16, int8");
   app.add_option("--model", flags.model, "hdt");
   app.add_option("--reps", flags.reps, "passes")->check(CLI::Range(1, 1000));
   app.add_option("--budget", flags.budget, "seconds after which no pass is begun (2 at least)");

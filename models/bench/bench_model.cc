@@ -8,7 +8,7 @@ namespace {
 
 struct Row {
   const char* name;
-  absl::StatusOr<std::unique_ptr<BenchModel>> (*make)();
+  absl::StatusOr<std::unique_ptr<BenchModel>> (*make)(kernels::WeightType);
 };
 
 constexpr Row kModels[] = {
@@ -18,10 +18,11 @@ constexpr Row kModels[] = {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BenchModel>> MakeBenchModel(const std::string& name) {
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeBenchModel(const std::string& name,
+                                                           kernels::WeightType type) {
   std::string known;
   for (const Row& row : kModels) {
-    if (name == row.name) return row.make();
+    if (name == row.name) return row.make(type);
     absl::StrAppend(&known, known.empty() ? "" : ", ", row.name);
   }
   return absl::InvalidArgumentError(absl::StrCat("model '", name, "' is none of: ", known));

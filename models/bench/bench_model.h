@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "kernels/linear/packed_linear.h"
 
 namespace strata::models {
 
@@ -34,12 +35,13 @@ class BenchModel {
 };
 
 // `name`: "hat" or "hdt". INVALID_ARGUMENT lists the names.
-absl::StatusOr<std::unique_ptr<BenchModel>> MakeBenchModel(const std::string& name);
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeBenchModel(const std::string& name,
+                                                           kernels::WeightType type);
 
 // HAT base, the released interleaved layout: 12 layers inside segments, 4 across, 768 wide.
-absl::StatusOr<std::unique_ptr<BenchModel>> MakeHatBenchModel();
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeHatBenchModel(kernels::WeightType type);
 // HDT-E base: 12 layers, 768 wide.
-absl::StatusOr<std::unique_ptr<BenchModel>> MakeHdtBenchModel();
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeHdtBenchModel(kernels::WeightType type);
 
 }  // namespace strata::models
 

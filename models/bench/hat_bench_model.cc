@@ -89,20 +89,24 @@ class HatBenchModel : public BenchModel {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BenchModel>> MakeHatBenchModel() {
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeHatBenchModel(kernels::WeightType type) {
   at::manual_seed(1);
   const HatConfig config = BaseConfig();
   Hat model(config, HatHeads{}, AllocateHatWeights(config, HatHeads{}));
-  const std::vector<WeightEntry> table = model.Table();
-  InitializeHatWeights(config, table);
-  int64_t weight_bytes = 0;
-  for (const WeightEntry& entry : table) {
-    int64_t bytes = sizeof(float);
-    for (int64_t size : entry.shape) bytes *= size;
-    weight_bytes += bytes;
-  }
-  const absl::Status packed = model.PackForInference();
+  InitializeHatWeights(config, model.Table());
+  const absl::Status packed = model.PackForInference(type);
   if (!packed.ok()) return packed;
+  const HatWeights& weights = model.weights();
+  int64_t weight_bytes = 0;
+  for (const at::Tensor* table :
+       {&weights.word_embeddings, &weights.position_embeddings, &weights.token_type_embeddings}) {
+    weight_bytes += table->numel() * static_cast<int64_t>(sizeof(float));
+  }
+  for (const HatLayerWeights& layer : weights.layers) {
+    for (const HatEncoderWeights* encoder : {&layer.segment, &layer.cross}) {
+      if (encoder->layer.packed != nullptr) weight_bytes += encoder->layer.packed->size_bytes();
+    }
+  }
   return std::make_unique<HatBenchModel>(std::move(model), weight_bytes);
 }
 

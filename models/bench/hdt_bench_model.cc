@@ -80,18 +80,16 @@ class HdtBenchModel : public BenchModel {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BenchModel>> MakeHdtBenchModel() {
+absl::StatusOr<std::unique_ptr<BenchModel>> MakeHdtBenchModel(kernels::WeightType type) {
   at::manual_seed(1);
   const HdtConfig config = BaseConfig();
   Hdt model(config, HdtHeads{}, InitialHdtWeights(config));
-  int64_t weight_bytes = 0;
-  for (const WeightEntry& entry : model.Table()) {
-    int64_t bytes = sizeof(float);
-    for (int64_t size : entry.shape) bytes *= size;
-    weight_bytes += bytes;
-  }
-  const absl::Status packed = model.PackForInference();
+  const absl::Status packed = model.PackForInference(type);
   if (!packed.ok()) return packed;
+  int64_t weight_bytes = model.weights().shared.numel() * static_cast<int64_t>(sizeof(float));
+  for (const TransformerLayer& layer : model.weights().layers) {
+    weight_bytes += layer.packed->size_bytes();
+  }
   return std::make_unique<HdtBenchModel>(std::move(model), weight_bytes);
 }
 

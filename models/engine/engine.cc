@@ -105,7 +105,8 @@ absl::StatusOr<std::string> ModelType(const std::string& config_json, const std:
   return absl::InvalidArgumentError(absl::StrCat(path, ": model_type is missing"));
 }
 
-absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& folder);
+absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& folder,
+                                                         const LoadOptions& options);
 
 // The classification head, if the weights hold one. INVALID_ARGUMENT: it does not fit the labels.
 absl::StatusOr<std::optional<SentenceClassifierWeights>> LoadClassifier(const TensorMap& weights,
@@ -123,6 +124,7 @@ absl::StatusOr<std::optional<SentenceClassifierWeights>> LoadClassifier(const Te
       SentenceClassifierTable(classifier), weights,
       [](const std::string& key) { return !IsSentenceClassifierKey(key); }, folder);
   if (!status.ok()) return status;
+  if (absl::Status packed = PackForInference(classifier); !packed.ok()) return packed;
   return classifier;
 }
 
@@ -141,10 +143,11 @@ absl::Status CheckTokenizer(const Tokenizer& tokenizer, int32_t vocab_size,
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Engine>> Engine::Load(const std::string& folder) {
+absl::StatusOr<std::shared_ptr<const Engine>> Engine::Load(const std::string& folder,
+                                                           const LoadOptions& options) {
   // ATen reports by exceptions; none may pass this line.
   try {
-    return LoadFolder(folder);
+    return LoadFolder(folder, options);
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat(folder, " cannot be loaded: ", error.what()));
   }
@@ -152,13 +155,31 @@ absl::StatusOr<std::shared_ptr<const Engine>> Engine::Load(const std::string& fo
 
 namespace {
 
-absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& folder) {
+kernels::WeightType WeightTypeOf(WeightPrecision precision) {
+  switch (precision) {
+    case WeightPrecision::kBFloat16:
+      return kernels::WeightType::kBFloat16;
+    case WeightPrecision::kInt8:
+      return kernels::WeightType::kInt8;
+    case WeightPrecision::kFloat32:
+      break;
+  }
+  return kernels::WeightType::kFloat32;
+}
+
+absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& folder,
+                                                         const LoadOptions& options) {
   const std::filesystem::path root(folder);
   auto config_json = ReadTextFile(root / "config.json");
   if (!config_json.ok()) return config_json.status();
   auto model_type = ModelType(*config_json, (root / "config.json").string());
   if (!model_type.ok()) return model_type.status();
   if (const ImageEncoderLoader images = FindImageEncoderLoader(*model_type)) {
+    if (options.precision != WeightPrecision::kFloat32) {
+      return absl::UnimplementedError(absl::StrCat(
+          folder, ": weights of an image model are kept as fp32, not as ",
+          std::string(WeightPrecisionName(options.precision)), "; load it without --dtype"));
+    }
     return LoadImageEngine(folder, *config_json, *model_type, images);
   }
   auto loader = FindEncoderLoader(*model_type);
@@ -167,7 +188,8 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   if (!tokenizer.ok()) return tokenizer.status();
   auto weights = ReadModelWeights(folder);
   if (!weights.ok()) return weights.status();
-  auto encoder = (*loader)(*config_json, *weights, **tokenizer, IsSentenceClassifierKey, folder);
+  auto encoder = (*loader)(*config_json, *weights, **tokenizer, IsSentenceClassifierKey, folder,
+                           WeightTypeOf(options.precision));
   if (!encoder.ok()) return encoder.status();
   if (absl::Status status = CheckTokenizer(**tokenizer, (*encoder)->info().vocab_size, folder);
       !status.ok()) {
@@ -193,10 +215,9 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
     info.labels = (*encoder)->info().labels;
   }
   info.tasks.push_back(Task::kSummarize);
-  for (const auto& [key, view] : *weights) {
-    info.num_parameters += view.num_elements();
-    info.weight_bytes += view.size_bytes;
-  }
+  for (const auto& [key, view] : *weights) info.num_parameters += view.num_elements();
+  info.weight_bytes = (*encoder)->info().weight_bytes;
+  info.precision = options.precision;
   info.hidden_size = (*encoder)->info().hidden_size;
   info.num_layers = (*encoder)->info().num_layers;
   info.vocab_size = (*encoder)->info().vocab_size;

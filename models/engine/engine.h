@@ -15,6 +15,7 @@
 #include "models/batch/anchored_sequence.h"
 #include "models/document/document_tree.h"
 #include "models/engine/result.h"
+#include "models/engine/weight_precision.h"
 #include "models/media/image_reader.h"
 #include "models/tokenizer/tokenizer.h"
 
@@ -30,12 +31,17 @@ struct ModelInfo {
   std::vector<Task> tasks;
   std::vector<std::string> labels;  // by class index; empty without a classification head
   int64_t num_parameters = 0;
-  int64_t weight_bytes = 0;
+  int64_t weight_bytes = 0;  // in memory
+  WeightPrecision precision = WeightPrecision::kFloat32;
   int32_t hidden_size = 0;
   int32_t num_layers = 0;
   int32_t vocab_size = 0;
   // > 0: trained to match; the score of two documents is their vectors' product times this.
   double match_amplifier = 0;
+};
+
+struct LoadOptions {
+  WeightPrecision precision = WeightPrecision::kFloat32;
 };
 
 // What happens to a document of more than `max_tokens` tokens.
@@ -83,8 +89,10 @@ class Engine {
  public:
   // `folder`: config.json, tokenizer files or, of an image model, preprocessor_config.json where
   // there is one, and weights in any form that ReadModelWeights() reads and of any float type.
-  // NOT_FOUND, INVALID_ARGUMENT (names the file and the key), UNIMPLEMENTED (no such architecture).
-  static absl::StatusOr<std::shared_ptr<const Engine>> Load(const std::string& folder);
+  // NOT_FOUND, INVALID_ARGUMENT (names the file and the key), UNIMPLEMENTED (no such
+  // architecture, or a precision that it cannot have).
+  static absl::StatusOr<std::shared_ptr<const Engine>> Load(const std::string& folder,
+                                                            const LoadOptions& options = {});
   virtual ~Engine() = default;
 
   virtual const ModelInfo& info() const = 0;
@@ -107,8 +115,9 @@ class Engine {
   }
 
   // One packed pass over the whole batch, no padding; results in order, each with its own status.
-  // What else is in the batch changes a result by float rounding at most. `cancelled` (may be null)
-  // is asked between layers; if it says true the call ends with CANCELLED.
+  // A document's answer is bit-equal alone, in any batch and for any number of threads where the
+  // encoder runs on the kernels (HDT); else it may differ by float rounding. `cancelled` (may be
+  // null) is asked between layers; if it says true the call ends with CANCELLED.
   virtual absl::StatusOr<std::vector<TaskResult>> Run(
       absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const = 0;
 };

@@ -170,13 +170,14 @@ absl::StatusOr<at::Tensor> Hat::Forward(const HatBatch& batch,
   return hidden;
 }
 
-absl::Status Hat::PackForInference() {
+absl::Status Hat::PackForInference(kernels::WeightType type) {
   for (size_t n = 0; n < weights_.layers.size(); ++n) {
     for (const auto& [has_encoder, encoder] :
          {std::pair{config_.encoder_layout[n].has_segment_encoder, &weights_.layers[n].segment},
           {config_.encoder_layout[n].has_cross_encoder, &weights_.layers[n].cross}}) {
       if (!has_encoder) continue;
-      const absl::Status status = models::PackForInference(HatLayerSpec(config_), encoder->layer);
+      const absl::Status status =
+          models::PackForInference(HatLayerSpec(config_), encoder->layer, type);
       if (!status.ok()) return status;
     }
   }

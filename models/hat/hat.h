@@ -68,7 +68,7 @@ class Hat {
 
   // For serving: from then on the layers run on the kernels of this processor, without gradients
   // and without dropout, and Table() is no more. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
-  absl::Status PackForInference();
+  absl::Status PackForInference(kernels::WeightType type = kernels::WeightType::kFloat32);
 
   // Last hidden states of all rows, [R, d]. INVALID_ARGUMENT: an id, a position, a type or a
   // segment's number that is outside its table (says which). CANCELLED.

@@ -19,12 +19,14 @@ LabelKind LabelKindOf(const HatConfig& config) {
 
 class HatEncoder : public Encoder {
  public:
-  HatEncoder(Hat model, HatPooling pooling, int32_t cls_id, const Tokenizer& tokenizer)
+  HatEncoder(Hat model, HatPooling pooling, int32_t cls_id, const Tokenizer& tokenizer,
+             int64_t weight_bytes)
       : model_(std::move(model)), pooling_(pooling), cls_id_(cls_id), tokenizer_(tokenizer) {
     const HatConfig& config = model_.config();
     info_.hidden_size = config.hidden_size;
     info_.num_layers = config.num_hidden_layers;
     info_.vocab_size = config.vocab_size;
+    info_.weight_bytes = weight_bytes;
     info_.norm_epsilon = config.layer_norm_eps;
     info_.labels = config.labels;
     info_.architecture = config.architecture;
@@ -124,11 +126,20 @@ absl::StatusOr<HatPooling> PoolingOf(const HatConfig& config, const HatHeads& he
   return config.architecture == "HATForMultipleChoice" ? HatPooling::kLast : HatPooling::kMax;
 }
 
+int64_t LayerBytes(Hat& model) {
+  int64_t bytes = 0;
+  for (const HatLayerWeights& layer : model.weights().layers) {
+    bytes += SizeBytes(layer.segment.layer) + SizeBytes(layer.cross.layer);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Encoder>> LoadHatEncoder(
     const std::string& config_json, const TensorMap& weights, const Tokenizer& tokenizer,
-    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder) {
+    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder,
+    kernels::WeightType type) {
   auto config = ParseHatConfig(config_json, absl::StrCat(folder, "/config.json"));
   if (!config.ok()) return config.status();
   HatHeads heads = Hat::HeadsIn(weights);
@@ -146,8 +157,10 @@ absl::StatusOr<std::unique_ptr<const Encoder>> LoadHatEncoder(
   if (!pooling.ok()) return pooling.status();
   auto model = Hat::Load(*config, heads, weights, is_head_key, folder);
   if (!model.ok()) return model.status();
-  const absl::Status packed = model->PackForInference();
+  const int64_t other_bytes = SizeBytes(model->Table()) - LayerBytes(*model);
+  const absl::Status packed = model->PackForInference(type);
   if (!packed.ok()) return packed;
+  const int64_t weight_bytes = other_bytes + LayerBytes(*model);
   auto names = ReadSpecialTokens(folder);
   if (!names.ok()) return names.status();
   auto cls_id = SpecialTokenId(tokenizer, names->cls, {"[CLS]", "<s>"}, "cls_token");
@@ -157,7 +170,8 @@ absl::StatusOr<std::unique_ptr<const Encoder>> LoadHatEncoder(
                                                    *cls_id, ", vocab_size of config.json is ",
                                                    config->vocab_size));
   }
-  return std::make_unique<HatEncoder>(*std::move(model), *pooling, *cls_id, tokenizer);
+  return std::make_unique<HatEncoder>(*std::move(model), *pooling, *cls_id, tokenizer,
+                                      weight_bytes);
 }
 
 }  // namespace strata::models

@@ -10,7 +10,8 @@ namespace strata::models {
 // that the checkpoint holds; a document is classified if it has pooler and classifier.
 absl::StatusOr<std::unique_ptr<const Encoder>> LoadHatEncoder(
     const std::string& config_json, const TensorMap& weights, const Tokenizer& tokenizer,
-    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder);
+    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder,
+    kernels::WeightType type);
 
 }  // namespace strata::models
 

@@ -113,9 +113,9 @@ absl::StatusOr<at::Tensor> Hdt::Forward(const PackedBatch& batch,
                  options.dropout);
 }
 
-absl::Status Hdt::PackForInference() {
+absl::Status Hdt::PackForInference(kernels::WeightType type) {
   for (TransformerLayer& layer : weights_.layers) {
-    const absl::Status status = models::PackForInference(HdtLayerSpec(config_), layer);
+    const absl::Status status = models::PackForInference(HdtLayerSpec(config_), layer, type);
     if (!status.ok()) return status;
   }
   // Positions count siblings: most are below, the others are computed where they occur.

@@ -43,7 +43,7 @@ class Hdt {
   // Readies the layers for serving (models/layers/transformer_layer.h): their weights are packed
   // and Table() no longer holds them; no gradients from then on. INVALID_ARGUMENT,
   // RESOURCE_EXHAUSTED.
-  absl::Status PackForInference();
+  absl::Status PackForInference(kernels::WeightType type = kernels::WeightType::kFloat32);
 
   const HdtConfig& config() const { return config_; }
   HdtWeights& weights() { return weights_; }

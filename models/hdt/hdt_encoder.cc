@@ -14,7 +14,7 @@ namespace {
 class HdtEncoder : public Encoder {
  public:
   HdtEncoder(Hdt model, std::optional<HdtDecoder> decoder, HdtAnchorIds anchors,
-             const Tokenizer& tokenizer)
+             const Tokenizer& tokenizer, int64_t weight_bytes)
       : model_(std::move(model)),
         decoder_(std::move(decoder)),
         anchors_(anchors),
@@ -23,6 +23,7 @@ class HdtEncoder : public Encoder {
     info_.hidden_size = config.d_model;
     info_.num_layers = config.num_layers;
     info_.vocab_size = config.vocab_size;
+    info_.weight_bytes = weight_bytes;
     info_.norm_epsilon = config.layer_norm_epsilon;
     info_.labels = config.labels;
     info_.architecture = config.architecture;
@@ -70,6 +71,12 @@ class HdtEncoder : public Encoder {
   EncoderInfo info_;
 };
 
+int64_t LayerBytes(Hdt& model) {
+  int64_t bytes = 0;
+  for (const TransformerLayer& layer : model.weights().layers) bytes += SizeBytes(layer);
+  return bytes;
+}
+
 // A file of the encoder alone may carry a configuration whose default is to have a decoder.
 bool HasDecoder(const HdtConfig& config, const TensorMap& weights) {
   const auto found = weights.lower_bound("decoder.block.");
@@ -81,22 +88,27 @@ bool HasDecoder(const HdtConfig& config, const TensorMap& weights) {
 
 absl::StatusOr<std::unique_ptr<const Encoder>> LoadHdtEncoder(
     const std::string& config_json, const TensorMap& weights, const Tokenizer& tokenizer,
-    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder) {
+    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder,
+    kernels::WeightType type) {
   auto config = ParseHdtConfig(config_json, absl::StrCat(folder, "/config.json"));
   if (!config.ok()) return config.status();
   auto model = Hdt::Load(*config, HdtHeads{}, weights, is_head_key, folder);
   if (!model.ok()) return model.status();
-  const absl::Status packed = model->PackForInference();
+  const int64_t other_bytes = SizeBytes(model->Table()) - LayerBytes(*model);
+  const absl::Status packed = model->PackForInference(type);
   if (!packed.ok()) return packed;
+  int64_t weight_bytes = other_bytes + LayerBytes(*model);
   auto anchors = HdtAnchorIds::Find(tokenizer);
   if (!anchors.ok()) return anchors.status();
   std::optional<HdtDecoder> decoder;
   if (config->is_encoder_decoder && HasDecoder(*config, weights)) {
     auto loaded = HdtDecoder::Load(*config, model->weights().shared, weights, folder);
     if (!loaded.ok()) return loaded.status();
+    weight_bytes += SizeBytes(loaded->Table());
     decoder = *std::move(loaded);
   }
-  return std::make_unique<HdtEncoder>(*std::move(model), std::move(decoder), *anchors, tokenizer);
+  return std::make_unique<HdtEncoder>(*std::move(model), std::move(decoder), *anchors, tokenizer,
+                                      weight_bytes);
 }
 
 }  // namespace strata::models

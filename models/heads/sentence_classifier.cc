@@ -11,19 +11,25 @@ SentenceClassifierWeights InitialSentenceClassifierWeights(int64_t hidden_size,
                                                            int64_t num_classes) {
   SentenceClassifierWeights weights;
   weights.norm = at::ones({hidden_size});
-  weights.score_weight = at::zeros({1, hidden_size});  // starts as the plain mean
-  weights.score_bias = at::zeros({1});
-  weights.out_weight = at::normal(0.0, 0.5 / std::sqrt(static_cast<double>(hidden_size)),
+  weights.score.weight = at::zeros({1, hidden_size});  // starts as the plain mean
+  weights.score.bias = at::zeros({1});
+  weights.out.weight = at::normal(0.0, 0.5 / std::sqrt(static_cast<double>(hidden_size)),
                                   {num_classes, hidden_size});
   weights.out_bias = at::zeros({num_classes});
   return weights;
 }
 
+absl::Status PackForInference(SentenceClassifierWeights& weights) {
+  absl::Status status = PackForInference(weights.score);
+  status.Update(PackForInference(weights.out));
+  return status;
+}
+
 std::vector<WeightEntry> SentenceClassifierTable(SentenceClassifierWeights& weights) {
   return {{"classifier.norm.weight", &weights.norm, 0, weights.norm.sizes().vec()},
-          {"classifier.score.weight", &weights.score_weight, 0, weights.score_weight.sizes().vec()},
-          {"classifier.score.bias", &weights.score_bias, 0, weights.score_bias.sizes().vec()},
-          {"classifier.out.weight", &weights.out_weight, 0, weights.out_weight.sizes().vec()},
+          {"classifier.score.weight", &weights.score.weight, 0, weights.score.weight.sizes().vec()},
+          {"classifier.score.bias", &weights.score.bias, 0, weights.score.bias.sizes().vec()},
+          {"classifier.out.weight", &weights.out.weight, 0, weights.out.weight.sizes().vec()},
           {"classifier.out.bias", &weights.out_bias, 0, weights.out_bias.sizes().vec()}};
 }
 
@@ -48,8 +54,7 @@ SentenceClassifierOutput ClassifySentences(const SentenceClassifierWeights& weig
   const at::Tensor normed = RmsNorm(states.index_select(0, rows), weights.norm, epsilon);
 
   output.sentence_states = normed;
-  const at::Tensor score =
-      at::linear(normed, weights.score_weight, weights.score_bias).squeeze(-1);  // [A]
+  const at::Tensor score = Apply(weights.score, normed).squeeze(-1);  // [A]
   // A document's softmax; its largest score is taken off first so that exp stays finite.
   const at::Tensor largest =
       at::zeros({batch.num_documents()})
@@ -58,9 +63,9 @@ SentenceClassifierOutput ClassifySentences(const SentenceClassifierWeights& weig
   const at::Tensor total = at::zeros({batch.num_documents()}).index_add(0, document, grown);
   output.sentence_weights = grown / total.index_select(0, document);
 
-  output.sentence_logits = at::linear(Dropout(normed, dropout), weights.out_weight);
+  output.sentence_logits = Apply(weights.out, Dropout(normed, dropout));
   output.logits =
-      at::zeros({batch.num_documents(), weights.out_weight.size(0)})
+      at::zeros({batch.num_documents(), weights.out_bias.size(0)})
           .index_add(0, document, output.sentence_weights.unsqueeze(1) * output.sentence_logits) +
       weights.out_bias;
   return output;

@@ -15,22 +15,27 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "models/batch/packed_batch.h"
+#include "models/layers/linear.h"
 #include "models/layers/weight_table.h"
 
 namespace strata::models {
 
 // d = hidden size, K = classes.
 struct SentenceClassifierWeights {
-  at::Tensor norm;          // [d]
-  at::Tensor score_weight;  // [1, d]: u
-  at::Tensor score_bias;    // [1]: c
-  at::Tensor out_weight;    // [K, d]: W
-  at::Tensor out_bias;      // [K]: b
+  at::Tensor norm;      // [d]
+  Linear score;         // [1, d]: u and c
+  Linear out;           // [K, d]: W, no bias
+  at::Tensor out_bias;  // [K]: b
 };
 
 SentenceClassifierWeights InitialSentenceClassifierWeights(int64_t hidden_size,
                                                            int64_t num_classes);
+
+// Packs u and W for serving (models/layers/linear.h): no gradients from then on, and what a
+// document gets does not depend on its batch. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+absl::Status PackForInference(SentenceClassifierWeights& weights);
 
 // Keys "classifier.norm.weight", "classifier.score.{weight,bias}", "classifier.out.{weight,bias}".
 std::vector<WeightEntry> SentenceClassifierTable(SentenceClassifierWeights& weights);

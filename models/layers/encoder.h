@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "kernels/linear/packed_linear.h"
 #include "models/batch/anchored_sequence.h"
 #include "models/batch/packed_batch.h"
 #include "models/checkpoint/tensor_map.h"
@@ -32,6 +33,7 @@ struct EncoderInfo {
   int32_t hidden_size = 0;
   int32_t num_layers = 0;
   int32_t vocab_size = 0;
+  int64_t weight_bytes = 0;         // in memory
   double norm_epsilon = 1e-6;       // for heads that normalise as the encoder does
   std::vector<std::string> labels;  // id2label of the configuration
   std::string architecture;         // architectures[0]
@@ -96,10 +98,11 @@ class Encoder {
 };
 
 // Makes an encoder from a model folder's parts. `is_head_key` names weights that belong to a head
-// kept elsewhere.
+// kept elsewhere; `type` is what the matrices of its layers are kept as.
 using EncoderLoader = absl::StatusOr<std::unique_ptr<const Encoder>> (*)(
     const std::string& config_json, const TensorMap& weights, const Tokenizer& tokenizer,
-    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder);
+    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder,
+    kernels::WeightType type);
 
 }  // namespace strata::models
 

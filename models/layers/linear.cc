@@ -1,8 +1,36 @@
 #include "models/layers/linear.h"
 
+#include <utility>
+#include <vector>
+
 #include "kernels/launch/thread_pool.h"
 
 namespace strata::models {
+
+absl::Status PackForInference(Linear& linear, kernels::WeightType type) {
+  const at::Tensor weight = linear.weight.contiguous();
+  auto packed = kernels::PackedLinear::Pack(
+      weight.const_data_ptr<float>(),
+      linear.bias.defined() ? linear.bias.contiguous().const_data_ptr<float>() : nullptr,
+      weight.size(0), weight.size(1), type, *kernels::SharedThreadPool());
+  if (!packed.ok()) return packed.status();
+  linear = Linear();
+  linear.packed = std::make_shared<const kernels::PackedLinear>(*std::move(packed));
+  return absl::OkStatus();
+}
+
+at::Tensor Apply(const Linear& linear, const at::Tensor& x) {
+  if (linear.packed == nullptr) return at::linear(x, linear.weight, linear.bias);
+  const int64_t inputs = linear.packed->num_inputs(), outputs = linear.packed->num_outputs();
+  const at::Tensor rows = x.reshape({-1, inputs}).contiguous();
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = outputs;
+  at::Tensor y = at::empty(shape, x.options());
+  linear.packed->Apply(
+      {rows.const_data_ptr<float>(), inputs, y.mutable_data_ptr<float>(), outputs, rows.size(0)},
+      *kernels::SharedThreadPool());
+  return y;
+}
 
 void NormalizeInPlace(const Norm& norm, NormKind kind, double epsilon, at::Tensor& x) {
   kernels::RowNorm row_norm;

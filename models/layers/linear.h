@@ -4,6 +4,10 @@
 
 #include <ATen/ATen.h>
 
+#include <memory>
+
+#include "absl/status/status.h"
+#include "kernels/linear/packed_linear.h"
 #include "kernels/norm/row_norm.h"
 #include "models/layers/layers.h"
 
@@ -13,12 +17,18 @@ namespace strata::models {
 struct Linear {
   at::Tensor weight;  // [out, in]
   at::Tensor bias;    // [out], or undefined: none
+  // After PackForInference, in place of both.
+  std::shared_ptr<const kernels::PackedLinear> packed;
 };
 
-// x [..., in] → [..., out].
-inline at::Tensor Apply(const Linear& linear, const at::Tensor& x) {
-  return at::linear(x, linear.weight, linear.bias);
-}
+// Puts the weights into the order in which the kernels of this processor read them, and lets go of
+// the tensors. From then on Apply runs on kernels::SharedThreadPool(), without gradients, and a
+// row's result is bit-equal whatever rows stand beside it. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+absl::Status PackForInference(Linear& linear,
+                              kernels::WeightType type = kernels::WeightType::kFloat32);
+
+// x [..., in] → [..., out]. Differentiable unless packed; thread-safe.
+at::Tensor Apply(const Linear& linear, const at::Tensor& x);
 
 using kernels::NormKind;
 

@@ -1,5 +1,7 @@
 #include "models/layers/transformer_layer.h"
 
+#include "kernels/launch/thread_pool.h"
+
 namespace strata::models {
 namespace {
 
@@ -47,13 +49,15 @@ TransformerLayer InitialTransformerLayer(const TransformerLayerSpec& spec,
   return layer;
 }
 
-absl::Status PackForInference(const TransformerLayerSpec& spec, TransformerLayer& layer) {
+absl::Status PackForInference(const TransformerLayerSpec& spec, TransformerLayer& layer,
+                              kernels::WeightType type) {
   kernels::EncoderLayerSpec packed;
   packed.is_pre_norm = spec.norm_place == NormPlace::kBefore;
   packed.norm = spec.norm;
   packed.epsilon = static_cast<float>(spec.epsilon);
   packed.activation = spec.activation;
   packed.is_gated = spec.is_gated;
+  packed.weight_type = type;
   packed.hidden_size = static_cast<int>(layer.qkv.weight.size(1));
   packed.attention_size = static_cast<int>(layer.qkv.weight.size(0) / 3);
   packed.feed_forward_size = static_cast<int>(layer.feed_forward_out.weight.size(1));
@@ -77,6 +81,23 @@ absl::Status PackForInference(const TransformerLayerSpec& spec, TransformerLayer
   return absl::OkStatus();
 }
 
+int64_t SizeBytes(const TransformerLayer& layer) {
+  if (layer.packed != nullptr) return layer.packed->size_bytes();
+  int64_t size = 0;
+  const auto add = [&size](const auto& map) {  // a linear map or a norm
+    for (const at::Tensor* tensor : {&map.weight, &map.bias}) {
+      if (tensor->defined()) size += static_cast<int64_t>(tensor->nbytes());
+    }
+  };
+  add(layer.qkv);
+  add(layer.attention_out);
+  add(layer.attention_norm);
+  add(layer.feed_forward_in);
+  add(layer.feed_forward_out);
+  add(layer.feed_forward_norm);
+  return size;
+}
+
 at::Tensor ProjectQkv(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                       const at::Tensor& x) {
   if (layer.packed != nullptr) {
@@ -94,6 +115,14 @@ at::Tensor ProjectQkv(const TransformerLayerSpec& spec, const TransformerLayer& 
 
 at::Tensor AddAttention(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                         const at::Tensor& x, const at::Tensor& context) {
+  if (layer.packed != nullptr) {
+    at::Tensor h = x.clone(at::MemoryFormat::Contiguous);
+    const at::Tensor rows = context.contiguous();
+    layer.packed->AddAttention(rows.const_data_ptr<float>(), rows.size(1), rows.size(0),
+                               h.mutable_data_ptr<float>(), h.size(1),
+                               *kernels::SharedThreadPool());
+    return h;
+  }
   const at::Tensor attended = x + Dropout(Apply(layer.attention_out, context), spec.dropout);
   return spec.norm_place == NormPlace::kBefore ? attended
                                                : NormalizeBy(spec, layer.attention_norm, attended);
@@ -101,6 +130,12 @@ at::Tensor AddAttention(const TransformerLayerSpec& spec, const TransformerLayer
 
 at::Tensor AddFeedForward(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                           const at::Tensor& h) {
+  if (layer.packed != nullptr) {
+    at::Tensor y = h.clone(at::MemoryFormat::Contiguous);
+    layer.packed->AddFeedForward(y.size(0), y.mutable_data_ptr<float>(), y.size(1),
+                                 *kernels::SharedThreadPool());
+    return y;
+  }
   if (spec.norm_place == NormPlace::kBefore) {
     return h + FeedForward(spec, layer, NormalizeBy(spec, layer.feed_forward_norm, h));
   }

@@ -60,18 +60,22 @@ struct TransformerLayerSize {
 TransformerLayer InitialTransformerLayer(const TransformerLayerSpec& spec,
                                          const TransformerLayerSize& size, double std = 0.02);
 
-// Puts the weights into the order in which the kernels of this processor read them, and lets go of
-// the tensors. From then on the functions below run on those kernels: no gradients, no dropout, on
-// kernels::SharedThreadPool(), and a row's result is bit-equal whatever rows stand beside it.
-// INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
-absl::Status PackForInference(const TransformerLayerSpec& spec, TransformerLayer& layer);
+// Puts the weights into the order in which the kernels of this processor read them, the matrices as
+// `type`, and lets go of the tensors. From then on the functions below run on those kernels: no
+// gradients, no dropout, on kernels::SharedThreadPool(), and a row's result is bit-equal whatever
+// rows stand beside it. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+absl::Status PackForInference(const TransformerLayerSpec& spec, TransformerLayer& layer,
+                              kernels::WeightType type = kernels::WeightType::kFloat32);
+
+// Of its weights in memory, packed or not.
+int64_t SizeBytes(const TransformerLayer& layer);
 
 // x [T, C] → q, k and v of every token, [T, 3A]. Differentiable unless packed; thread-safe.
 at::Tensor ProjectQkv(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                       const at::Tensor& x);
 
 // The two halves: x [T, C] and what the attention gave, context [T, A] → h; h [T, C] → y. A decoder
-// has its cross-attention between them. Not for packed layers.
+// has its cross-attention between them.
 at::Tensor AddAttention(const TransformerLayerSpec& spec, const TransformerLayer& layer,
                         const at::Tensor& x, const at::Tensor& context);
 at::Tensor AddFeedForward(const TransformerLayerSpec& spec, const TransformerLayer& layer,

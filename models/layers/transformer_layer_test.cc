@@ -2,6 +2,7 @@
 #include "models/layers/transformer_layer.h"
 
 #include <cmath>
+#include <functional>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -71,7 +72,9 @@ TransformerLayer RandomLayer(const TransformerLayerSpec& spec, const Transformer
   return layer;
 }
 
-TEST(TransformerLayer, BothHalvesAreTheirFormulas) {
+// All specs, each with the layer as it is trained.
+void ForEachSpec(
+    const std::function<void(const TransformerLayerSpec&, const TransformerLayer&)>& fn) {
   at::manual_seed(5);
   for (const NormPlace place : {NormPlace::kBefore, NormPlace::kAfter}) {
     for (const NormKind norm : {NormKind::kLayerNorm, NormKind::kRmsNorm}) {
@@ -84,36 +87,74 @@ TEST(TransformerLayer, BothHalvesAreTheirFormulas) {
         spec.is_gated = gated;
         const TransformerLayerSize size{
             .hidden = 6, .attention = 4, .feed_forward = 5, .has_biases = !gated};
-        const TransformerLayer layer = RandomLayer(spec, size);
-        const at::Tensor x = at::randn({3, 6}), context = at::randn({3, 4});
-        const at::Tensor qkv = ProjectQkv(spec, layer, x);
-        const at::Tensor y = FinishLayer(spec, layer, x, context);
-        ASSERT_EQ(qkv.sizes(), at::IntArrayRef({3, 12}));
-        ASSERT_EQ(y.sizes(), x.sizes());
-        for (int64_t t = 0; t < 3; ++t) {
-          const auto normalize = [&](const Norm& by, const Row& row) {
-            return Norm1(by, norm, spec.epsilon, row);
-          };
-          const Row row = ToRow(x[t]);
-          const Row attended = Add(row, Map(layer.attention_out, ToRow(context[t])));
-          Row expected_qkv, expected;
-          if (place == NormPlace::kBefore) {
-            expected_qkv = Map(layer.qkv, normalize(layer.attention_norm, row));
-            expected = Add(attended,
-                           FeedForward(spec, layer, normalize(layer.feed_forward_norm, attended)));
-          } else {
-            expected_qkv = Map(layer.qkv, row);
-            const Row hidden = normalize(layer.attention_norm, attended);
-            expected =
-                normalize(layer.feed_forward_norm, Add(hidden, FeedForward(spec, layer, hidden)));
-          }
-          const Row got_qkv = ToRow(qkv[t]), got = ToRow(y[t]);
-          for (size_t i = 0; i < got_qkv.size(); ++i) {
-            EXPECT_NEAR(got_qkv[i], expected_qkv[i], 1e-4);
-          }
-          for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-4);
-        }
+        fn(spec, RandomLayer(spec, size));
       }
+    }
+  }
+}
+
+void ExpectNear(const Row& actual, const Row& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) EXPECT_NEAR(actual[i], expected[i], 1e-4);
+}
+
+// `run` is the layer whose results are checked, `layer` the one whose weights define them.
+void ExpectFormulas(const TransformerLayerSpec& spec, const TransformerLayer& layer,
+                    const TransformerLayer& run) {
+  const at::Tensor x = at::randn({3, 6}), context = at::randn({3, 4});
+  const at::Tensor qkv = ProjectQkv(spec, run, x);
+  const at::Tensor h = AddAttention(spec, run, x, context);
+  const at::Tensor y = AddFeedForward(spec, run, h);
+  ASSERT_EQ(qkv.sizes(), at::IntArrayRef({3, 12}));
+  EXPECT_TRUE(at::equal(FinishLayer(spec, run, x, context), y));
+  for (int64_t t = 0; t < 3; ++t) {
+    const auto normalize = [&](const Norm& by, const Row& row) {
+      return Norm1(by, spec.norm, spec.epsilon, row);
+    };
+    const Row row = ToRow(x[t]);
+    const Row attended = Add(row, Map(layer.attention_out, ToRow(context[t])));
+    if (spec.norm_place == NormPlace::kBefore) {
+      ExpectNear(ToRow(qkv[t]), Map(layer.qkv, normalize(layer.attention_norm, row)));
+      ExpectNear(ToRow(h[t]), attended);
+      ExpectNear(
+          ToRow(y[t]),
+          Add(attended, FeedForward(spec, layer, normalize(layer.feed_forward_norm, attended))));
+    } else {
+      const Row hidden = normalize(layer.attention_norm, attended);
+      ExpectNear(ToRow(qkv[t]), Map(layer.qkv, row));
+      ExpectNear(ToRow(h[t]), hidden);
+      ExpectNear(ToRow(y[t]),
+                 normalize(layer.feed_forward_norm, Add(hidden, FeedForward(spec, layer, hidden))));
+    }
+  }
+}
+
+TEST(TransformerLayer, BothHalvesAreTheirFormulas) {
+  ForEachSpec([](const TransformerLayerSpec& spec, const TransformerLayer& layer) {
+    ExpectFormulas(spec, layer, layer);
+  });
+}
+
+TEST(TransformerLayer, PackedLayersAreTheSame) {
+  ForEachSpec([](const TransformerLayerSpec& spec, const TransformerLayer& layer) {
+    TransformerLayer packed = layer;
+    const absl::Status status = PackForInference(spec, packed);
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_FALSE(packed.qkv.weight.defined());
+    ExpectFormulas(spec, layer, packed);
+  });
+}
+
+TEST(Linear, PackedMapsAreTheSame) {
+  at::manual_seed(6);
+  for (const bool has_bias : {false, true}) {
+    const Linear plain{at::randn({900, 40}), has_bias ? at::randn({900}) : at::Tensor()};
+    Linear packed = plain;
+    ASSERT_TRUE(PackForInference(packed).ok());
+    for (const at::Tensor& x : {at::randn({2, 3, 40}), at::randn({40, 500}).t(), at::randn({40})}) {
+      const at::Tensor expected = Apply(plain, x), y = Apply(packed, x);
+      ASSERT_EQ(y.sizes(), expected.sizes());
+      EXPECT_TRUE(at::allclose(y, expected, 1e-4, 1e-4));
     }
   }
 }

@@ -111,6 +111,16 @@ absl::Status LoadNewWeights(const std::vector<WeightEntry>& table, const TensorM
   return LoadWeights(table, checkpoint, ignored, where);
 }
 
+int64_t SizeBytes(const std::vector<WeightEntry>& table) {
+  int64_t size = 0;
+  for (const WeightEntry& entry : table) {
+    int64_t bytes = sizeof(float);
+    for (int64_t extent : entry.shape) bytes *= extent;
+    size += bytes;
+  }
+  return size;
+}
+
 TensorMap SaveWeights(const std::vector<WeightEntry>& table, TensorType type) {
   TensorMap map;
   for (const WeightEntry& entry : table) {

@@ -7,6 +7,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -46,6 +47,9 @@ absl::Status LoadWeights(const std::vector<WeightEntry>& table, const TensorMap&
 absl::Status LoadNewWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
                             const std::function<bool(const std::string& key)>& ignored,
                             const std::string& where);
+
+// Of all entries in memory.
+int64_t SizeBytes(const std::vector<WeightEntry>& table);
 
 // Views (copies where the type differs) of every entry, for WriteSafetensors.
 TensorMap SaveWeights(const std::vector<WeightEntry>& table, TensorType type);

@@ -188,13 +188,15 @@ absl::StatusOr<Smith> Smith::Load(const SmithConfig& config, const TensorMap& ch
   return model;
 }
 
-absl::Status Smith::PackForInference() {
+absl::Status Smith::PackForInference(kernels::WeightType type) {
   for (TransformerLayer& layer : weights_.sentence_layers) {
-    const absl::Status status = models::PackForInference(SmithLayerSpec(config_.sentence), layer);
+    const absl::Status status =
+        models::PackForInference(SmithLayerSpec(config_.sentence), layer, type);
     if (!status.ok()) return status;
   }
   for (TransformerLayer& layer : weights_.document_layers) {
-    const absl::Status status = models::PackForInference(SmithLayerSpec(config_.document), layer);
+    const absl::Status status =
+        models::PackForInference(SmithLayerSpec(config_.document), layer, type);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -59,7 +59,7 @@ class Smith {
   // Readies the layers for serving (models/layers/transformer_layer.h): their weights are packed
   // and Table() no longer holds them; no gradients from then on. INVALID_ARGUMENT,
   // RESOURCE_EXHAUSTED.
-  absl::Status PackForInference();
+  absl::Status PackForInference(kernels::WeightType type = kernels::WeightType::kFloat32);
 
   const SmithConfig& config() const { return config_; }
   const SmithHeads& heads() const { return heads_; }

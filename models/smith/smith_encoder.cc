@@ -12,12 +12,13 @@ namespace {
 
 class SmithEncoder : public Encoder {
  public:
-  SmithEncoder(Smith model, SmithTokenIds ids, const Tokenizer& tokenizer)
+  SmithEncoder(Smith model, SmithTokenIds ids, const Tokenizer& tokenizer, int64_t weight_bytes)
       : model_(std::move(model)), ids_(ids), tokenizer_(tokenizer) {
     const SmithConfig& config = model_.config();
     info_.hidden_size = config.hidden_size();
     info_.num_layers = config.sentence.num_hidden_layers + config.document.num_hidden_layers;
     info_.vocab_size = config.sentence.vocab_size;
+    info_.weight_bytes = weight_bytes;
     info_.norm_epsilon = SmithLayerSpec(config.sentence).epsilon;
     info_.architecture = config.architecture;
     info_.runs_on_kernels = true;
@@ -93,11 +94,20 @@ class SmithEncoder : public Encoder {
   at::Tensor padding_block_;
 };
 
+int64_t LayerBytes(const Smith& model) {
+  int64_t bytes = 0;
+  for (const auto* layers : {&model.weights().sentence_layers, &model.weights().document_layers}) {
+    for (const TransformerLayer& layer : *layers) bytes += SizeBytes(layer);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Encoder>> LoadSmithEncoder(
     const std::string& config_json, const TensorMap& weights, const Tokenizer& tokenizer,
-    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder) {
+    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder,
+    kernels::WeightType type) {
   auto config = ParseSmithConfig(config_json, absl::StrCat(folder, "/config.json"));
   if (!config.ok()) return config.status();
   if (tokenizer.vocab_size() > config->sentence.vocab_size) {
@@ -109,8 +119,10 @@ absl::StatusOr<std::unique_ptr<const Encoder>> LoadSmithEncoder(
   if (!ids.ok()) return ids.status();
   auto model = Smith::Load(*config, weights, is_head_key, folder);
   if (!model.ok()) return model.status();
-  if (absl::Status packed = model->PackForInference(); !packed.ok()) return packed;
-  return std::make_unique<SmithEncoder>(*std::move(model), *ids, tokenizer);
+  const int64_t other_bytes = SizeBytes(model->Table()) - LayerBytes(*model);
+  if (absl::Status packed = model->PackForInference(type); !packed.ok()) return packed;
+  const int64_t weight_bytes = other_bytes + LayerBytes(*model);
+  return std::make_unique<SmithEncoder>(*std::move(model), *ids, tokenizer, weight_bytes);
 }
 
 }  // namespace strata::models

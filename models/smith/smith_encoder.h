@@ -9,7 +9,8 @@ namespace strata::models {
 // model_type "smith". `tokenizer` must outlive the encoder.
 absl::StatusOr<std::unique_ptr<const Encoder>> LoadSmithEncoder(
     const std::string& config_json, const TensorMap& weights, const Tokenizer& tokenizer,
-    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder);
+    const std::function<bool(const std::string&)>& is_head_key, const std::string& folder,
+    kernels::WeightType type);
 
 }  // namespace strata::models
 

@@ -20,7 +20,13 @@ absl::StatusOr<Client> MakeEmbeddedClient(const EmbeddedOptions& options) {
                                                      "; give 0 (all cores) to ", kMaxThreads));
     }
   }
+  const auto precision = models::ParseWeightPrecision(options.dtype);
+  if (!precision.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("EmbeddedOptions::dtype: ", std::string(precision.status().message())));
+  }
   runtime::RuntimeOptions runtime_options;
+  runtime_options.precision = *precision;
   runtime_options.models = options.models;
   runtime_options.compute_threads = options.compute_threads;
   runtime_options.prepare_threads = options.prepare_threads;

@@ -97,6 +97,7 @@ struct RawFlags {
   double drain_timeout_s = 30;
   double stream_idle_timeout_s = 300;
   double tls_reload_s = 60;
+  std::string dtype = "fp32";
   std::string log_level = "info";
   bool print_config = false;
   bool check_config = false;
@@ -122,6 +123,11 @@ void AddModelFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
       ->check(Seconds())
       ->capture_default_str()
       ->type_name("S");
+  app.add_option("--dtype", raw.dtype,
+                 "what the models' matrices are kept as: fp32, bf16 or int8, whatever their files "
+                 "hold")
+      ->capture_default_str()
+      ->type_name("TYPE");
   app.add_option("--listen", flags.server.listen_address,
                  "address to listen on; port 0 chooses a free one")
       ->check(ListenAddress(false))
@@ -282,6 +288,12 @@ absl::Status Resolve(const RawFlags& raw, ServerFlags& flags) {
   const auto log_level = telemetry::ParseLogLevel(raw.log_level);
   if (!log_level.ok()) return log_level.status();
   flags.log_level = *log_level;
+  const auto precision = models::ParseWeightPrecision(raw.dtype);
+  if (!precision.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--dtype: ", std::string(precision.status().message())));
+  }
+  flags.runtime.precision = *precision;
   for (const std::string& model : raw.models) flags.runtime.models.push_back(ParseModel(model));
   flags.runtime.warm_up = absl::Seconds(raw.warm_up_s);
   flags.server.stream.idle_timeout = absl::Seconds(raw.stream_idle_timeout_s);

@@ -58,10 +58,13 @@ TEST_F(ServerFlagsTest, FileThenEnvironmentThenCommandLine) {
 
 TEST_F(ServerFlagsTest, WhatIsPrintedCanBeRead) {
   ::testing::internal::CaptureStdout();
-  EXPECT_EQ(Parse({"--model", "a=/m/a", "--max-batch-documents", "7", "--print-config"}), 0);
+  EXPECT_EQ(Parse({"--model", "a=/m/a", "--max-batch-documents", "7", "--dtype", "int8",
+                   "--print-config"}),
+            0);
   WriteConfig(::testing::internal::GetCapturedStdout());
   EXPECT_EQ(Parse({"--config", path_.c_str()}), std::nullopt);
   EXPECT_EQ(flags_.runtime.limits.max_batch_documents, 7);
+  EXPECT_EQ(flags_.runtime.precision, models::WeightPrecision::kInt8);
   ASSERT_EQ(flags_.runtime.models.size(), 1u);
   EXPECT_EQ(flags_.runtime.models[0].second, "/m/a");
 }
@@ -103,6 +106,7 @@ TEST_F(ServerFlagsTest, WrongOnesAreRefused) {
   EXPECT_EQ(Parse({}), 2);
   EXPECT_EQ(Parse({"--model", "a", "--max-batch-tokens", "0"}), 2);
   EXPECT_EQ(Parse({"--model", "a", "--log-level", "loud"}), 2);
+  EXPECT_EQ(Parse({"--model", "a", "--dtype", "fp64"}), 2);
   EXPECT_EQ(Parse({"--model", "a", "--config", "/no/such/file"}), 2);
   WriteConfig("max-batch-token = 3\n");
   EXPECT_EQ(Parse({"--model", "a", "--config", path_.c_str()}), 2);

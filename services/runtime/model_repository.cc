@@ -249,6 +249,7 @@ absl::Status ModelRepository::Load(const std::string& name) {
                       {"architecture", info.architecture},
                       {"parameters", info.num_parameters},
                       {"weight_bytes", info.weight_bytes},
+                      {"dtype", std::string(models::WeightPrecisionName(info.precision))},
                       {"seconds", seconds}});
     }
   } else {

@@ -67,6 +67,7 @@ std::string CacheKey(const ServedModel& model, const Request& request) {
   text(model.name);  // the answer names it
   number(model.version);
   text(model.digest);
+  number(static_cast<int64_t>(model.engine->info().precision));
   number(static_cast<int64_t>(task.task));
   if (task.task == Task::kClassify) {
     number(task.top_k);

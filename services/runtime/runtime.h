@@ -55,6 +55,7 @@ struct RuntimeOptions {
   int64_t max_model_bytes = 0;  // weights of all models together; 0 = what the machine has
   absl::Duration warm_up = absl::ZeroDuration();  // at most this long a model; 0 = none
   int64_t cache_bytes = 0;  // answers kept by the content of their request; 0 = none
+  models::WeightPrecision precision = models::WeightPrecision::kFloat32;  // of all models
   int compute_threads = 0;  // 0 = the cores this process may use
   int prepare_threads = 0;  // reading and tokenizing; 0 = the same
   Limits limits;

@@ -19,6 +19,9 @@ constexpr int kMaxThreads = 1024;
 struct EmbeddedOptions {
   // name → model folder. The first is the default model.
   std::vector<std::pair<std::string, std::string>> models;
+  // What the models' matrices are kept as, whatever their files hold: "fp32", "bf16" or "int8"
+  // (docs/precision.md).
+  std::string dtype = "fp32";
   int compute_threads = 0;  // 0 = the cores that this process may use
   int prepare_threads = 0;  // reading and tokenizing; 0 = the same
   std::int64_t max_document_bytes = std::int64_t{256} << 20;
