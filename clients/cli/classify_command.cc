@@ -27,6 +27,8 @@ struct ClassifyArguments {
   int num_parts = 3;
   std::int64_t max_tokens = 0;
   bool truncate = false;
+  bool events = false;
+  SoundEventOptions event_options;
   bool json = false;
 };
 
@@ -53,6 +55,12 @@ void PrintParts(const char* title, const std::vector<NodeContribution>& nodes, i
   }
 }
 
+void PrintEvent(const SoundEvent& event) {
+  std::printf("  %9.2f s to %9.2f s  %5.1f %%  %s\n", event.begin_s, event.end_s,
+              100.0 * event.peak, Printable(event.label).c_str());
+  FlushOutput();
+}
+
 void PrintResult(const ClassifyResult& result, const ClassifyArguments& arguments) {
   std::printf("%s\n", Printable(result.id).c_str());
   for (const LabelScore& label : result.labels) {
@@ -61,11 +69,13 @@ void PrintResult(const ClassifyResult& result, const ClassifyArguments& argument
   }
   PrintParts("Sections that counted most for it", result.sections, arguments.num_parts);
   PrintParts("Sentences that counted most for it", result.sentences, arguments.num_parts);
-  if (result.tokens.num_words_seen > 0) {  // an image has none
+  if (result.tokens.num_words_seen > 0) {  // images and sounds have none
     std::printf("  %s tokens read%s, ", FormatCount(result.tokens.num_words_kept).c_str(),
                 result.tokens.num_words_kept < result.tokens.num_words_seen
                     ? absl::StrCat(" of ", FormatCount(result.tokens.num_words_seen)).c_str()
                     : "");
+  } else if (result.tokens.seconds > 0) {
+    std::printf("  %.2f s heard, ", result.tokens.seconds);
   } else {
     std::printf("  ");
   }
@@ -86,6 +96,8 @@ int Classify(const ClassifyArguments& arguments) {
   options.max_tokens = arguments.max_tokens;
   options.truncation = arguments.truncate ? Truncation::kKeepHead : Truncation::kReject;
   options.timeout = arguments.model.timeout();
+  if (arguments.events) options.events = arguments.event_options;
+  if (arguments.events && !arguments.json) options.on_event = PrintEvent;
 
   int exit_code = kExitOk;
   absl::Status unavailable;
@@ -115,7 +127,7 @@ void AddClassifyCommand(CLI::App& app, Invocation& invocation) {
       *app.add_subcommand("classify", "The class of each document, and what counted most for it");
   command
       .add_option("FILE", arguments->files,
-                  "Documents or images, as the model reads; - is the standard input")
+                  "Documents, images or sounds, as the model reads; - is the standard input")
       ->required();
   arguments->model.AddFlags(command);
   arguments->format.AddFlag(command);
@@ -132,11 +144,33 @@ void AddClassifyCommand(CLI::App& app, Invocation& invocation) {
       ->capture_default_str()
       ->type_name("N");
   AddLengthFlags(command, arguments->max_tokens, arguments->truncate);
+  CLI::Option* const events = command.add_flag(
+      "--events", arguments->events, "Of sounds: also what is heard when, told as it ends");
+  command
+      .add_option("--threshold", arguments->event_options.threshold,
+                  "A class is heard where its score reaches this")
+      ->check(CLI::Range(0.0, 1.0))
+      ->needs(events)
+      ->capture_default_str()
+      ->type_name("P");
+  const auto seconds = [&](const char* name, double& value, const char* help) {
+    command.add_option(name, value, help)
+        ->check(CLI::NonNegativeNumber)
+        ->needs(events)
+        ->capture_default_str()
+        ->type_name("S");
+  };
+  seconds("--max-pause", arguments->event_options.max_pause_s,
+          "Shorter pauses do not end an event");
+  seconds("--min-event", arguments->event_options.min_event_s, "Shorter events are not told");
+  seconds("--overlap", arguments->event_options.overlap_s,
+          "Shared by neighbouring windows of the sound");
   command.add_flag("--json", arguments->json, "One JSON object a document, on one line");
   command.footer(
       "Examples:\n"
       "  strata classify notes.md paper.html\n"
       "  strata classify --server localhost:50051 --json --top-k 1 paper.xml\n"
+      "  strata classify --model FOLDER --events talk.flac\n"
       "  curl -s https://example.org | strata classify --format html -");
   command.callback(
       [arguments, &invocation] { invocation.run = [arguments] { return Classify(*arguments); }; });

@@ -123,7 +123,10 @@ void AddEmbedCommand(CLI::App& app, Invocation& invocation) {
   auto arguments = std::make_shared<EmbedArguments>();
   CLI::App& command =
       *app.add_subcommand("embed", "Vectors of a document, its sections, sentences or tokens");
-  command.add_option("FILE", arguments->file, "The document; - is the standard input")->required();
+  command
+      .add_option("FILE", arguments->file,
+                  "The document, image or sound, as the model reads; - is the standard input")
+      ->required();
   arguments->model.AddFlags(command);
   arguments->format.AddFlag(command);
   command.add_option("--levels", arguments->levels, "What gets a vector, one or more of these")

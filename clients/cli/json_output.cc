@@ -11,10 +11,12 @@ namespace strata::cli {
 namespace {
 
 Json ToJson(const TokenCounts& tokens) {
-  return {{"num_tokens", tokens.num_tokens},
-          {"num_words_seen", tokens.num_words_seen},
-          {"num_words_kept", tokens.num_words_kept},
-          {"source_kept", cli::ToJson(tokens.source_kept)}};
+  Json json = {{"num_tokens", tokens.num_tokens},
+               {"num_words_seen", tokens.num_words_seen},
+               {"num_words_kept", tokens.num_words_kept},
+               {"source_kept", cli::ToJson(tokens.source_kept)}};
+  if (tokens.seconds > 0) json["seconds"] = tokens.seconds;
+  return json;
 }
 
 Json ToJson(const Timings& timings) {
@@ -56,6 +58,15 @@ Json ToJson(const ClassifyResult& result) {
   if (!result.sentences.empty() || !result.sections.empty()) {
     json["sections"] = ToJson(result.sections);
     json["sentences"] = ToJson(result.sentences);
+  }
+  if (!result.events.empty()) {
+    Json& events = json["events"] = Json::array();
+    for (const SoundEvent& event : result.events) {
+      events.push_back({{"label", event.label},
+                        {"begin_s", event.begin_s},
+                        {"end_s", event.end_s},
+                        {"peak", event.peak}});
+    }
   }
   json["tokens"] = ToJson(result.tokens);
   json["timings_ms"] = ToJson(result.timings);

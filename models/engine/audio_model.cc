@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "models/checkpoint/model_weights.h"
+#include "models/engine/answers.h"
 #include "models/engine/registry.h"
 #include "models/media/waveform_reader.h"
 #include "nlohmann/json.hpp"
@@ -38,143 +38,52 @@ at::Tensor SoundOf(absl::Span<const float> samples) {
       .clone();
 }
 
-std::vector<float> ToVector(const at::Tensor& row) {
-  const at::Tensor values = row.to(at::kFloat).contiguous();
-  const auto* data = values.const_data_ptr<float>();
-  return {data, data + values.numel()};
-}
-
-// Windows lie W − overlap apart. All but the last are whole; the last one ends where the sound does
-// and reaches back, so that it is whole too if the sound is that long.
 class WindowListener : public SoundListener {
  public:
-  WindowListener(const AudioEncoder& encoder, const ListenOptions& options,
+  WindowListener(const AudioModel& model, const ListenOptions& options,
                  SoundEventDetector::Callback on_event)
-      : encoder_(encoder),
-        info_(encoder.info()),
+      : model_(model),
         options_(options),
-        overlap_(static_cast<int64_t>(options.overlap_s * info_.sample_rate)),
-        hop_(info_.window_samples - overlap_) {
-    if (on_event) {
-      detector_.emplace(info_.num_classes, options.events, std::move(on_event));
-    }
-  }
+        cutter_(model.windows(options.overlap_s, /*whole=*/false)),
+        tally_(model.info().sample_rate, static_cast<int32_t>(model.info().labels.size()),
+               options.events, std::move(on_event)) {}
 
   absl::Status Push(absl::Span<const float> samples) override {
-    buffer_.insert(buffer_.end(), samples.begin(), samples.end());
-    num_samples_ += static_cast<int64_t>(samples.size());
-    // One sample more than a window: then it is not the last.
-    while (next_ + info_.window_samples < num_samples_) {
-      absl::Status status =
-          Take(next_, next_ + info_.window_samples, next_ + info_.window_samples - overlap_ / 2);
-      if (!status.ok()) return status;
-      next_ += hop_;
-      DropBefore(std::min(next_, num_samples_ - info_.window_samples));
-    }
-    return absl::OkStatus();
+    absl::Status status = cutter_.Push(samples, pending_);
+    return status.ok() ? Compute(static_cast<size_t>(options_.windows_per_pass)) : status;
   }
 
   absl::StatusOr<SoundSummary> Finish() override {
-    if (num_samples_ < info_.min_samples) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a sound of ", num_samples_, " samples at ", info_.sample_rate,
-                       " Hz is too short; this model needs ", info_.min_samples));
-    }
-    const int64_t begin = std::max<int64_t>(0, num_samples_ - info_.window_samples);
-    absl::Status status = Take(begin, num_samples_, num_samples_);
-    if (status.ok()) status = Compute();
+    absl::Status status = cutter_.Finish(pending_);
+    if (status.ok()) status = Compute(1);
     if (!status.ok()) return status;
-    if (detector_) detector_->Finish();
-    SoundSummary summary;
-    summary.seconds = Seconds(num_samples_);
-    summary.num_windows = num_windows_;
-    const auto weight = static_cast<double>(num_samples_);
-    if (scores_.defined()) summary.scores = ToVector(scores_ / weight);
-    if (vector_.defined()) summary.vector = ToVector(vector_ / weight);
-    return summary;
+    return tally_.Finish();
   }
 
  private:
-  struct Window {
-    at::Tensor sound;
-    int64_t begin, end;            // samples of the sound
-    int64_t told_begin, told_end;  // the stretch whose moments are taken from this window
-  };
-
-  double Seconds(int64_t samples) const { return static_cast<double>(samples) / info_.sample_rate; }
-
-  void DropBefore(int64_t sample) {
-    // In large steps: each one moves what is left.
-    if (sample - buffer_begin_ < info_.window_samples / 2) return;
-    buffer_.erase(buffer_.begin(), buffer_.begin() + (sample - buffer_begin_));
-    buffer_begin_ = sample;
-  }
-
-  absl::Status Take(int64_t begin, int64_t end, int64_t told_end) {
-    const auto samples = absl::MakeConstSpan(buffer_).subspan(
-        static_cast<size_t>(begin - buffer_begin_), static_cast<size_t>(end - begin));
-    pending_.push_back({SoundOf(samples), begin, end, told_, told_end});
-    told_ = told_end;
-    if (static_cast<int32_t>(pending_.size()) < options_.windows_per_pass) return absl::OkStatus();
-    return Compute();
-  }
-
-  absl::Status Compute() {
-    if (pending_.empty()) return absl::OkStatus();
-    return Guarded<absl::Status>([this] {
-      std::vector<at::Tensor> sounds;
-      for (const Window& window : pending_) sounds.push_back(window.sound);
-      auto features = encoder_.Forward(sounds, options_.cancelled);
-      if (!features.ok()) return features.status();
-      for (size_t i = 0; i < pending_.size(); ++i) {
-        const auto row = static_cast<int64_t>(i);
-        const auto weight = static_cast<double>(pending_[i].told_end - pending_[i].told_begin);
-        const auto add = [&](at::Tensor& sum, const at::Tensor& rows) {
-          if (!rows.defined()) return;
-          const at::Tensor weighted = rows[row].to(at::kDouble) * weight;
-          sum = sum.defined() ? sum + weighted : weighted;
-        };
-        add(scores_, features->scores);
-        add(vector_, features->pooled);
-        if (detector_) Tell(pending_[i], features->frame_scores[row].contiguous());
+  // Passes while `at_least` windows wait.
+  absl::Status Compute(size_t at_least) {
+    const auto pass = static_cast<size_t>(options_.windows_per_pass);
+    size_t done = 0;
+    for (; pending_.size() - done >= at_least && done < pending_.size();) {
+      std::vector<const SoundWindow*> windows;
+      for (size_t i = done; i < pending_.size() && windows.size() < pass; ++i) {
+        windows.push_back(&pending_[i]);
       }
-      num_windows_ += static_cast<int64_t>(pending_.size());
-      pending_.clear();
-      return absl::OkStatus();
-    });
-  }
-
-  // scores [M, K] of a window's moments; those of the told stretch, cut at its ends.
-  void Tell(const Window& window, const at::Tensor& scores) {
-    const int64_t moments = scores.size(0), classes = scores.size(1);
-    const auto length = static_cast<double>(window.end - window.begin);
-    const auto place = [&](int64_t moment) {
-      return static_cast<double>(window.begin) +
-             length * static_cast<double>(moment) / static_cast<double>(moments);
-    };
-    for (int64_t m = 0; m < moments; ++m) {
-      const double begin = std::max(place(m), static_cast<double>(window.told_begin));
-      const double end = std::min(place(m + 1), static_cast<double>(window.told_end));
-      if (end - begin < 1) continue;  // nothing of it, or less than a sample
-      detector_->Add(begin / info_.sample_rate, end / info_.sample_rate,
-                     {scores.const_data_ptr<float>() + m * classes, static_cast<size_t>(classes)});
+      auto answers = model_.Run(windows, options_.cancelled);
+      if (!answers.ok()) return answers.status();
+      for (size_t i = 0; i < windows.size(); ++i) tally_.Add(*windows[i], (*answers)[i]);
+      done += windows.size();
     }
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(done));
+    return absl::OkStatus();
   }
 
-  const AudioEncoder& encoder_;
-  const AudioEncoderInfo& info_;
+  const AudioModel& model_;
   const ListenOptions options_;
-  const int64_t overlap_, hop_;
-  std::optional<SoundEventDetector> detector_;
-
-  std::vector<float> buffer_;  // samples from buffer_begin_ on
-  int64_t buffer_begin_ = 0;
-  int64_t num_samples_ = 0;  // arrived
-  int64_t next_ = 0;         // begin of the next window
-  int64_t told_ = 0;         // samples whose moments have been given to a window
-  std::vector<Window> pending_;
-  int64_t num_windows_ = 0;
-  at::Tensor scores_, vector_;  // sums over windows, weighted by told samples
+  SoundCutter cutter_;
+  SoundTally tally_;
+  std::vector<SoundWindow> pending_;
 };
 
 class LoadedAudioModel : public AudioModel {
@@ -200,13 +109,13 @@ class LoadedAudioModel : public AudioModel {
       return absl::InvalidArgumentError(absl::StrCat(
           "a ", info_.model_type, " names no sounds, so there are no events; ask it for vectors"));
     }
-    return std::make_unique<WindowListener>(*encoder_, options, std::move(on_event));
+    return std::make_unique<WindowListener>(*this, options, std::move(on_event));
   }
 
   absl::StatusOr<SoundSummary> ListenToFile(std::string_view bytes, const AudioReadOptions& read,
                                             const ListenOptions& options,
                                             SoundEventDetector::Callback on_event) const override {
-    auto reader = WaveformReader::Open(bytes, WaveOptions(read));
+    auto reader = WaveformReader::Open(bytes, wave(read));
     if (!reader.ok()) return reader.status();
     auto listener = Listen(options, std::move(on_event));
     if (!listener.ok()) return listener.status();
@@ -223,23 +132,22 @@ class LoadedAudioModel : public AudioModel {
 
   absl::StatusOr<std::vector<float>> Embed(std::string_view bytes,
                                            const AudioReadOptions& read) const override {
-    if (!encoder_->info().takes_any_length) {
+    if (!info_.takes_any_length) {
       auto summary = ListenToFile(bytes, read, {}, nullptr);
       if (!summary.ok()) return summary.status();
       return summary->vector;
     }
-    auto samples = ReadWaveform(bytes, WaveOptions(read));
+    SoundWindow whole;
+    auto samples = ReadWaveform(bytes, wave(read));
     if (!samples.ok()) return samples.status();
-    using Result = absl::StatusOr<std::vector<float>>;
-    return Guarded<Result>([&]() -> Result {
-      auto features = encoder_->Forward({SoundOf(*samples)}, nullptr);
-      if (!features.ok()) return features.status();
-      return ToVector(features->pooled[0]);
-    });
+    whole.samples = *std::move(samples);
+    const SoundWindow* const windows[] = {&whole};
+    auto answers = Run(windows, nullptr);
+    if (!answers.ok()) return answers.status();
+    return std::move((*answers)[0].vector);
   }
 
- private:
-  WaveformOptions WaveOptions(const AudioReadOptions& read) const {
+  WaveformOptions wave(const AudioReadOptions& read) const override {
     WaveformOptions options;
     options.read = read;
     options.sample_rate = encoder_->info().sample_rate;
@@ -247,6 +155,40 @@ class LoadedAudioModel : public AudioModel {
     return options;
   }
 
+  SoundWindowSpec windows(double overlap_s, bool whole) const override {
+    SoundWindowSpec spec;
+    spec.sample_rate = info_.sample_rate;
+    spec.window_samples = encoder_->info().window_samples;
+    spec.overlap_samples = static_cast<int64_t>(overlap_s * info_.sample_rate);
+    spec.min_samples = encoder_->info().min_samples;
+    spec.whole = whole && info_.takes_any_length;
+    return spec;
+  }
+
+  absl::StatusOr<std::vector<SoundWindowAnswer>> Run(
+      absl::Span<const SoundWindow* const> windows,
+      const std::function<bool()>& cancelled) const override {
+    using Answers = std::vector<SoundWindowAnswer>;
+    return Guarded<absl::StatusOr<Answers>>([&]() -> absl::StatusOr<Answers> {
+      std::vector<at::Tensor> sounds;
+      for (const SoundWindow* window : windows) sounds.push_back(SoundOf(window->samples));
+      auto features = encoder_->Forward(sounds, cancelled);
+      if (!features.ok()) return features.status();
+      Answers answers(windows.size());
+      for (size_t i = 0; i < windows.size(); ++i) {
+        const auto row = static_cast<int64_t>(i);
+        const auto numbers = [row](const at::Tensor& rows) {
+          return rows.defined() ? ToVector(rows[row], /*normalize=*/false) : std::vector<float>();
+        };
+        answers[i] = {numbers(features->scores), numbers(features->pooled),
+                      numbers(features->frame_scores.defined() ? features->frame_scores.flatten(1)
+                                                               : features->frame_scores)};
+      }
+      return answers;
+    });
+  }
+
+ private:
   const AudioModelInfo info_;
   const std::unique_ptr<const AudioEncoder> encoder_;
 };
@@ -291,6 +233,7 @@ absl::StatusOr<std::shared_ptr<const AudioModel>> LoadFolder(const std::string& 
   info.num_layers = from.num_layers;
   info.sample_rate = from.sample_rate;
   info.window_s = static_cast<double>(from.window_samples) / from.sample_rate;
+  info.takes_any_length = from.takes_any_length;
   return std::make_shared<const LoadedAudioModel>(std::move(info), *std::move(encoder));
 }
 

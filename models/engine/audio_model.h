@@ -12,7 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "models/engine/sound_events.h"
+#include "models/engine/sound_windows.h"
 #include "models/media/audio_reader.h"
+#include "models/media/waveform_reader.h"
 
 namespace strata::models {
 
@@ -27,24 +29,19 @@ struct AudioModelInfo {
   int32_t num_layers = 0;
   int32_t sample_rate = 0;  // Hz
   double window_s = 0;      // what one pass looks at
+  // A sound of any length has a vector by the architecture's own rule; of others it is the mean
+  // over windows.
+  bool takes_any_length = false;
 };
 
 struct ListenOptions {
   SoundEventOptions events;
   // Neighbouring windows share this much, and each moment is taken from the window in which it lies
-  // further from the border.
+  // further from the border. At most half a window.
   double overlap_s = 0;
   // This many windows are computed in one pass. More is faster; events come that much later.
   int32_t windows_per_pass = 1;
   std::function<bool()> cancelled;  // may be null
-};
-
-// Of a whole sound.
-struct SoundSummary {
-  double seconds = 0;
-  int64_t num_windows = 0;
-  std::vector<float> scores;  // by class, the mean over windows; empty without a head
-  std::vector<float> vector;  // [hidden_size], the mean over windows, not normalised
 };
 
 // One sound as it arrives. Keeps less than windows_per_pass + 2 windows of it, however long it is.
@@ -78,6 +75,15 @@ class AudioModel {
   virtual absl::StatusOr<SoundSummary> ListenToFile(
       std::string_view bytes, const AudioReadOptions& read, const ListenOptions& options,
       SoundEventDetector::Callback on_event) const = 0;
+
+  // The parts of Listen, for who reads and computes by itself. Decoding to the model's rate, and
+  // its windows; `whole`: the sound as one, where the model takes_any_length.
+  virtual WaveformOptions wave(const AudioReadOptions& read) const = 0;
+  virtual SoundWindowSpec windows(double overlap_s, bool whole) const = 0;
+  // Windows of any sounds in one pass: an answer each. CANCELLED; INTERNAL.
+  virtual absl::StatusOr<std::vector<SoundWindowAnswer>> Run(
+      absl::Span<const SoundWindow* const> windows,
+      const std::function<bool()>& cancelled) const = 0;
 
   // A vector of a whole sound by the model's own rule for its length. [hidden_size], not
   // normalised.

@@ -1,63 +1,32 @@
 #include "models/engine/audio_model.h"
 
-#include <ATen/ATen.h>
 #include <sndfile.h>
 
-#include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "models/checkpoint/safetensors.h"
-#include "models/htsat/htsat_weights.h"
+#include "models/engine/testing/small_models.h"
 #include "models/media/audio_test_files.h"
 
 namespace strata::models {
 namespace {
 
-// 8 kHz, windows of 31 hops of 80 samples: 0.31 s, 4 moments.
-constexpr char kConfig[] = R"({
-  "model_type": "htsat", "classes_num": 3, "sample_rate": 8000, "window_size": 256, "hop_size": 80,
-  "mel_bins": 8, "fmin": 50, "fmax": 4000, "htsat_spec_size": 16, "htsat_patch_size": 4,
-  "htsat_stride": [4, 4], "htsat_window_size": 2, "htsat_dim": 8, "htsat_depth": [1, 1],
-  "htsat_num_head": [2, 2], "id2label": {"0": "dog", "1": "rain", "2": "bell"}})";
+using testing::SoundWithPauses;
 
-class AudioModelTest : public testing::Test {
+class AudioModelTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::create_directories(folder_);
-    auto config = ParseHtsatConfig(kConfig, "config.json");
-    ASSERT_TRUE(config.ok()) << config.status();
-    at::manual_seed(11);
-    HtsatWeights weights = InitialHtsatWeights(*config);
-    weights.bn0.mean.fill_(-30);
-    weights.bn0.variance.fill_(100);
-    weights.tscam_weight.normal_(0, 2);
-    ASSERT_TRUE(
-        WriteSafetensors(folder_ / "model.safetensors",
-                         SaveWeights(HtsatWeightTable(*config, "", weights), TensorType::kFloat32))
-            .ok());
-    std::ofstream(folder_ / "config.json") << kConfig;
+    folder_ = std::filesystem::path(::testing::TempDir()) /
+              ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    const absl::Status written = testing::WriteSmallHtsat(folder_);
+    ASSERT_TRUE(written.ok()) << written;
     auto model = AudioModel::Load(folder_);
     ASSERT_TRUE(model.ok()) << model.status();
     model_ = *std::move(model);
   }
 
   void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  // A tone that climbs, with pauses.
-  static std::vector<float> Sound(double seconds) {
-    std::vector<float> samples;
-    for (int64_t i = 0; i < static_cast<int64_t>(seconds * 8000); ++i) {
-      const double t = static_cast<double>(i) / 8000;
-      const double loud = std::fmod(t, 1.3) < 0.8 ? 0.5 : 0.001;
-      samples.push_back(static_cast<float>(loud * std::sin(2 * 3.14159 * (300 + 150 * t) * t)));
-    }
-    return samples;
-  }
 
   struct Heard {
     std::vector<SoundEvent> events;
@@ -95,7 +64,7 @@ void ExpectSame(const std::vector<SoundEvent>& a, const std::vector<SoundEvent>&
 }
 
 TEST_F(AudioModelTest, HowASoundArrivesDoesNotMatter) {
-  const std::vector<float> sound = Sound(7.77);
+  const std::vector<float> sound = SoundWithPauses(7.77);
   for (const double overlap : {0.0, 0.1}) {
     ListenOptions options;
     options.overlap_s = overlap;
@@ -122,7 +91,7 @@ TEST_F(AudioModelTest, EventsLieInsideTheSoundAndApart) {
   ListenOptions options;
   options.overlap_s = 0.1;
   options.events.max_pause_s = 0;
-  const Heard heard = Listen(Sound(5), 999, options);
+  const Heard heard = Listen(SoundWithPauses(5), 999, options);
   std::vector<double> last(3, 0);
   for (const SoundEvent& event : heard.events) {
     EXPECT_LT(event.begin_s, event.end_s);
@@ -143,7 +112,7 @@ TEST_F(AudioModelTest, AnEventIsToldWithinTwoWindowsOfItsEnd) {
     ++told;
   });
   ASSERT_TRUE(listener.ok());
-  const std::vector<float> sound = Sound(20);
+  const std::vector<float> sound = SoundWithPauses(20);
   for (size_t done = 0; done < sound.size(); done += 80) {
     arrived = static_cast<double>(done + 80) / 8000;
     ASSERT_TRUE((*listener)->Push(absl::MakeConstSpan(sound).subspan(done, 80)).ok());
@@ -152,7 +121,7 @@ TEST_F(AudioModelTest, AnEventIsToldWithinTwoWindowsOfItsEnd) {
 }
 
 TEST_F(AudioModelTest, AFileIsHeardAsItsSamplesAre) {
-  const std::vector<float> sound = Sound(3);
+  const std::vector<float> sound = SoundWithPauses(3);
   const std::string file = WriteAudio(sound, 1, 8000, SF_FORMAT_WAV | SF_FORMAT_FLOAT);
   const Heard pushed = Listen(sound, 8000);
   std::vector<SoundEvent> events;
@@ -171,17 +140,17 @@ TEST_F(AudioModelTest, ErrorsSayWhatToDo) {
   ListenOptions options;
   options.overlap_s = 1;
   EXPECT_THAT(model_->Listen(options, nullptr).status().ToString(),
-              testing::HasSubstr("share up to half"));
+              ::testing::HasSubstr("share up to half"));
   auto listener = model_->Listen({}, nullptr);
   ASSERT_TRUE(listener.ok());
   ASSERT_TRUE((*listener)->Push(std::vector<float>(100, 0.1F)).ok());
-  EXPECT_THAT((*listener)->Finish().status().ToString(), testing::HasSubstr("too short"));
+  EXPECT_THAT((*listener)->Finish().status().ToString(), ::testing::HasSubstr("too short"));
   EXPECT_EQ(model_->Embed("no sound", {}).status().code(), absl::StatusCode::kInvalidArgument);
   options = {};
   options.cancelled = [] { return true; };
   auto stopped = model_->Listen(options, nullptr);
   ASSERT_TRUE(stopped.ok());
-  EXPECT_EQ((*stopped)->Push(Sound(2)).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ((*stopped)->Push(SoundWithPauses(2)).code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(AudioModel::Load("no/such/folder").status().code(), absl::StatusCode::kNotFound);
 }
 

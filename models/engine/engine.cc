@@ -21,6 +21,7 @@
 #include "models/batch/packed_batch.h"
 #include "models/checkpoint/model_weights.h"
 #include "models/engine/answers.h"
+#include "models/engine/audio_engine.h"
 #include "models/engine/extract_answer.h"
 #include "models/engine/image_engine.h"
 #include "models/engine/registry.h"
@@ -174,14 +175,15 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   if (!config_json.ok()) return config_json.status();
   auto model_type = ModelType(*config_json, (root / "config.json").string());
   if (!model_type.ok()) return model_type.status();
-  if (const ImageEncoderLoader images = FindImageEncoderLoader(*model_type)) {
-    if (options.precision != WeightPrecision::kFloat32) {
-      return absl::UnimplementedError(absl::StrCat(
-          folder, ": weights of an image model are kept as fp32, not as ",
-          std::string(WeightPrecisionName(options.precision)), "; load it without --dtype"));
-    }
-    return LoadImageEngine(folder, *config_json, *model_type, images);
+  const ImageEncoderLoader images = FindImageEncoderLoader(*model_type);
+  const bool sounds = FindAudioEncoderLoader(*model_type).ok();
+  if ((images || sounds) && options.precision != WeightPrecision::kFloat32) {
+    return absl::UnimplementedError(absl::StrCat(
+        folder, ": weights of an ", images ? "image" : "audio", " model are kept as fp32, not as ",
+        std::string(WeightPrecisionName(options.precision)), "; load it without --dtype"));
   }
+  if (images) return LoadImageEngine(folder, *config_json, *model_type, images);
+  if (sounds) return LoadAudioEngine(folder);
   auto loader = FindEncoderLoader(*model_type);
   if (!loader.ok()) return loader.status();
   auto tokenizer = Tokenizer::Load(folder);
@@ -230,6 +232,9 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
 }  // namespace
 
 absl::Status LoadedEngine::Check(const TaskRequest& request) const {
+  if (request.events) {
+    return absl::InvalidArgumentError("events are of sounds, and this model reads text");
+  }
   if (request.task == Task::kClassify) {
     if (!classifier_ && !encoder_->info().classifies) {
       return absl::InvalidArgumentError(
@@ -278,7 +283,7 @@ absl::StatusOr<PreparedDocument> LoadedEngine::Prepare(DocumentTree tree,
         absl::StrCat("the document has ", sequence->num_tokens(), " tokens, the limit is ",
                      options.max_tokens, "; raise the limit or allow the document to be cut"));
   }
-  return PreparedDocument{std::move(tree), *std::move(sequence), nullptr};
+  return PreparedDocument{std::move(tree), *std::move(sequence), nullptr, nullptr};
 }
 
 absl::StatusOr<std::vector<TaskResult>> LoadedEngine::Run(

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,14 @@
 #include "models/document/document_tree.h"
 #include "models/engine/result.h"
 #include "models/engine/weight_precision.h"
+#include "models/media/audio_reader.h"
+#include "models/media/byte_feed.h"
 #include "models/media/image_reader.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace strata::models {
 
-enum class InputKind : uint8_t { kText, kImage };
+enum class InputKind : uint8_t { kText, kImage, kSound };
 
 struct ModelInfo {
   InputKind input = InputKind::kText;
@@ -64,14 +67,31 @@ struct PreparedImage {
   int64_t num_tokens() const { return (int64_t{height} * width + 255) / 256; }
 };
 
-// A tree with its tokens: the unit that is queued and packed. Of an image: a tree of one node, no
-// tokens, and its pixels.
+// The windows of a sound that one pass looks at.
+struct PreparedSound {
+  std::vector<SoundWindow> windows;
+
+  // 320 samples are one: 10 ms at 32 kHz.
+  int64_t num_tokens() const {
+    int64_t sum = 0;
+    for (const SoundWindow& window : windows) {
+      sum += (static_cast<int64_t>(window.samples.size()) + 319) / 320;
+    }
+    return sum;
+  }
+};
+
+// A tree with its tokens: the unit that is queued and packed. Of an image or a sound: a tree of one
+// node, no tokens, and its pixels or windows.
 struct PreparedDocument {
   DocumentTree tree;
   AnchoredSequence sequence;
-  std::shared_ptr<const PreparedImage> image;  // null: a text
+  std::shared_ptr<const PreparedImage> image;  // null: no image
+  std::shared_ptr<const PreparedSound> sound;  // null: no sound
 
-  int64_t num_tokens() const { return image ? image->num_tokens() : sequence.num_tokens(); }
+  int64_t num_tokens() const {
+    return image ? image->num_tokens() : sound ? sound->num_tokens() : sequence.num_tokens();
+  }
 };
 
 struct WorkItem {
@@ -84,13 +104,35 @@ struct WorkItem {
   std::function<bool()> cancelled;
 };
 
+// One sound on its way through an engine: read, and computed a few windows a pass, so that a long
+// one shares the machine with others, and answered when all of it was heard. Holds the file and a
+// few windows, however long the sound is; of a file that is still arriving, what was not read yet.
+// Not thread-safe; Next and Take alternate.
+class SoundSession {
+ public:
+  virtual ~SoundSession() = default;
+  // Reads on: the windows of the next pass, for Engine::Run. Nothing: more of the file has to
+  // arrive first. Not after the last(). INVALID_ARGUMENT: a sound that is damaged or too short.
+  // RESOURCE_EXHAUSTED: one that is too long. Also what its feed was closed with.
+  virtual absl::StatusOr<std::optional<PreparedDocument>> Next() = 0;
+  // No pass comes after the one that Next gave.
+  virtual bool last() const = 0;
+
+  // What Engine::Run said of a pass. RESOURCE_EXHAUSTED: more events than are told of one sound.
+  virtual absl::Status Take(const PreparedSound& pass, const TaskResult& answer) = 0;
+  // Events that have ended since the last call; those never asked for are in the answer.
+  virtual std::vector<HeardEvent> TakeEvents() = 0;
+  // After the last pass was taken.
+  virtual TaskResult Finish() = 0;
+};
+
 // Immutable once loaded; every method is safe from many threads at once.
 class Engine {
  public:
-  // `folder`: config.json, tokenizer files or, of an image model, preprocessor_config.json where
-  // there is one, and weights in any form that ReadModelWeights() reads and of any float type.
-  // NOT_FOUND, INVALID_ARGUMENT (names the file and the key), UNIMPLEMENTED (no such
-  // architecture, or a precision that it cannot have).
+  // `folder`: config.json, tokenizer files or, of a model for images or sounds,
+  // preprocessor_config.json where there is one, and weights in any form that ReadModelWeights()
+  // reads and of any float type. NOT_FOUND, INVALID_ARGUMENT (names the file and the key),
+  // UNIMPLEMENTED (no such architecture, or a precision that it cannot have).
   static absl::StatusOr<std::shared_ptr<const Engine>> Load(const std::string& folder,
                                                             const LoadOptions& options = {});
   virtual ~Engine() = default;
@@ -111,7 +153,16 @@ class Engine {
   // reads text; an image that cannot be brought to a size it takes.
   virtual absl::StatusOr<PreparedDocument> PrepareImage(std::string_view /*bytes*/,
                                                         const ImageReadOptions& /*options*/) const {
-    return absl::InvalidArgumentError("this model reads text, not images");
+    return absl::InvalidArgumentError("this model does not read images");
+  }
+
+  // A sound's way through this model. `feed`, if not null, stands for `bytes`: a file that is still
+  // arriving, of which enough is there (CanBeHeardAsItArrives). Errors as AudioReader::Open.
+  // INVALID_ARGUMENT: this model hears no sounds; what Check refuses.
+  virtual absl::StatusOr<std::unique_ptr<SoundSession>> OpenSound(
+      std::string /*bytes*/, std::shared_ptr<ByteFeed> /*feed*/,
+      const AudioReadOptions& /*options*/, const TaskRequest& /*request*/) const {
+    return absl::InvalidArgumentError("this model hears no sounds");
   }
 
   // One packed pass over the whole batch, no padding; results in order, each with its own status.

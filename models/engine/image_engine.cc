@@ -12,23 +12,11 @@
 #include "models/checkpoint/model_weights.h"
 #include "models/document/document_reader.h"
 #include "models/engine/answers.h"
+#include "models/engine/no_tokenizer.h"
 #include "models/layers/image_processor_config.h"
 
 namespace strata::models {
 namespace {
-
-// Stands where a text model has its tokenizer.
-class NoTokenizer : public Tokenizer {
- public:
-  absl::Status Encode(std::string_view, Encoding&) const override {
-    return absl::UnimplementedError("this model reads images; it has no tokenizer");
-  }
-  int32_t vocab_size() const override { return 0; }
-  std::optional<int32_t> TokenToId(std::string_view) const override { return std::nullopt; }
-  std::string IdToToken(int32_t) const override { return ""; }
-  std::string Decode(const std::vector<int32_t>&) const override { return ""; }
-  std::string_view kind() const override { return "none"; }
-};
 
 class ImageEngine : public Engine {
  public:
@@ -55,12 +43,15 @@ class ImageEngine : public Engine {
   const ModelInfo info_;
   const ImageProcessor processor_;
   const std::unique_ptr<const ImageEncoder> encoder_;
-  const NoTokenizer tokenizer_;
+  const NoTokenizer tokenizer_{"images"};
 };
 
 }  // namespace
 
 absl::Status ImageEngine::Check(const TaskRequest& request) const {
+  if (request.events) {
+    return absl::InvalidArgumentError("events are of sounds, and this model reads images");
+  }
   if (request.task == Task::kClassify && info_.labels.empty()) {
     return absl::InvalidArgumentError(
         "this model has no classification head; ask it for embeddings, or name another model");
@@ -99,7 +90,7 @@ absl::StatusOr<PreparedDocument> ImageEngine::PrepareImage(std::string_view byte
   Normalize(*resized, processor_, prepared->pixels.data());
   auto tree = ReadDocument("", DocumentFormat::kPlainText);  // one node: the image
   if (!tree.ok()) return tree.status();
-  return PreparedDocument{*std::move(tree), {}, std::move(prepared)};
+  return PreparedDocument{*std::move(tree), {}, std::move(prepared), nullptr};
 }
 
 absl::StatusOr<std::vector<TaskResult>> ImageEngine::Run(

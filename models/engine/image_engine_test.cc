@@ -1,14 +1,11 @@
 // A small image model in a folder, as the engine loads and runs it.
-#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "models/checkpoint/safetensors.h"
 #include "models/engine/engine.h"
-#include "models/layers/swin_trunk.h"
-#include "models/layers/tensor_bridge.h"
+#include "models/engine/testing/small_models.h"
 #include "models/media/image_test_files.h"
 
 namespace strata::models {
@@ -16,43 +13,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ImageEngineTest : public testing::Test {
+class ImageEngineTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::temp_directory_path() /
               ("strata_image_engine_" + std::to_string(reinterpret_cast<uintptr_t>(this)));
-    fs::create_directories(folder_);
-    Write("config.json", R"({"model_type": "swin", "architectures": ["SwinForImageClassification"],
-      "image_size": 32, "embed_dim": 8, "depths": [2, 1], "num_heads": [1, 2], "window_size": 4,
-      "id2label": {"0": "cat", "1": "dog", "2": "owl"}})");
-    Write("preprocessor_config.json", R"({"image_processor_type": "ViTImageProcessor",
-      "size": {"height": 32, "width": 32}, "resample": 3})");
-    at::manual_seed(4);
-    TensorMap weights;
-    const auto add = [&](const std::string& key, at::IntArrayRef shape) {
-      weights[key] = ToView(at::randn(shape), TensorType::kFloat32);
-    };
-    SwinSpec spec;
-    spec.flavor = SwinFlavor::kTransformers;
-    spec.embed_dim = 8;
-    spec.depths = {2, 1};
-    spec.num_heads = {1, 2};
-    spec.window = 4;
-    spec.grid_height = spec.grid_width = 8;
-    std::vector<SwinStage> stages = EmptySwinStages(spec);
-    std::vector<WeightEntry> table;
-    AddSwinWeights(spec, "swin.encoder.", stages, table);
-    for (const WeightEntry& entry : table) add(entry.key, entry.shape);
-    add("swin.embeddings.patch_embeddings.projection.weight", {8, 3, 4, 4});
-    for (const char* key : {"swin.embeddings.patch_embeddings.projection.bias",
-                            "swin.embeddings.norm.weight", "swin.embeddings.norm.bias"}) {
-      add(key, {8});
-    }
-    add("swin.layernorm.weight", {16});
-    add("swin.layernorm.bias", {16});
-    add("classifier.weight", {3, 16});
-    add("classifier.bias", {3});
-    ASSERT_TRUE(WriteSafetensors((folder_ / "model.safetensors").string(), weights).ok());
+    const absl::Status written = testing::WriteSmallSwin(folder_);
+    ASSERT_TRUE(written.ok()) << written;
   }
   void TearDown() override { fs::remove_all(folder_); }
 

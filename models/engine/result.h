@@ -11,6 +11,8 @@
 #include "absl/status/status.h"
 #include "models/document/byte_span.h"
 #include "models/document/document_tree.h"
+#include "models/engine/sound_events.h"
+#include "models/engine/sound_windows.h"
 
 namespace strata::models {
 
@@ -61,6 +63,12 @@ struct SummaryOptions {
   WritingOptions writing;
 };
 
+// Which events of a sound are told.
+struct EventRequest {
+  SoundEventOptions events;
+  double overlap_s = 0;  // of neighbouring windows; at most half of one
+};
+
 // kMatch asks for what documents are compared by (match.h): the vectors of the document and of its
 // sentences or blocks, as they are, in TaskResult::embeddings.
 struct TaskRequest {
@@ -69,6 +77,8 @@ struct TaskRequest {
   int32_t top_k = 0;
   // kClassify: also say how much every section and sentence counted.
   bool explain = false;
+  // kClassify of a sound: also what is heard when.
+  std::optional<EventRequest> events;
   // kEmbed: one or more levels.
   std::vector<EmbeddingLevel> levels;
   // kEmbed: scale each vector to length 1.
@@ -79,7 +89,8 @@ struct TaskRequest {
 struct LabelScore {
   std::string label;
   // Softmax over all labels; of a model whose labels do not exclude each other (problem_type
-  // multi_label_classification) each label's own; 0 where the logit is a value (regression).
+  // multi_label_classification, sounds) each label's own; 0 where the logit is a value
+  // (regression). Of a sound: the mean over its windows.
   float probability = 0;
   float logit = 0;
 };
@@ -141,6 +152,14 @@ struct TokenCounts {
   int64_t num_words_seen = 0;  // text tokens of the document
   int64_t num_words_kept = 0;  // of these, computed; fewer only where a limit asked for the cut
   ByteSpan source_kept;        // source bytes from the first to the last token kept
+  double seconds = 0;          // of sound that was heard
+};
+
+// Something heard, with its times from the start of the sound.
+struct HeardEvent {
+  std::string label;
+  double begin_s = 0, end_s = 0;
+  float peak = 0;  // highest score inside
 };
 
 // One document's answer. If `status` is not OK nothing else is meant.
@@ -151,7 +170,10 @@ struct TaskResult {
   std::vector<NodeContribution> sections;   // document order
   std::vector<Embedding> embeddings;        // by level as asked, then document order
   Summary summary;
+  std::vector<HeardEvent> events;  // as they ended; with `events` only
   TokenCounts tokens;
+  // Of one pass of a sound: what SoundSession::Take puts together. Nothing else is set then.
+  std::vector<SoundWindowAnswer> windows;
 };
 
 }  // namespace strata::models

@@ -1,6 +1,8 @@
 #include "models/media/audio_container.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 
@@ -8,7 +10,7 @@ namespace strata::models {
 namespace {
 
 constexpr uint32_t kUnknownLength = 0xFFFFFFFF;
-constexpr uint16_t kPcm = 1, kFloat = 3, kExtensible = 0xFFFE;
+constexpr uint16_t kPcm = 1, kFloat = 3, kALaw = 6, kMuLaw = 7, kExtensible = 0xFFFE;
 
 bool HasAt(std::string_view bytes, size_t offset, std::string_view expected) {
   return bytes.size() >= offset && bytes.substr(offset, expected.size()) == expected;
@@ -47,47 +49,64 @@ absl::Status CheckWavFormat(std::string_view chunk, bool big_endian) {
   return absl::OkStatus();
 }
 
-absl::Status CheckWav(std::string_view bytes) {
+// FindWavData; `missing` says what is not there where that is nothing.
+absl::StatusOr<std::optional<WavLayout>> ScanWav(std::string_view bytes, std::string& missing) {
   const bool big_endian = HasAt(bytes, 0, "RIFX");
   const bool is_rf64 = HasAt(bytes, 0, "RF64");
   uint64_t long_data_bytes = 0;
   bool has_format = false;
+  WavLayout layout;
   size_t offset = 12;
   while (offset + 8 <= bytes.size()) {
     const std::string_view id = bytes.substr(offset, 4);
     uint64_t size = NumberAt(bytes, offset + 4, 4, big_endian);
     const size_t body = offset + 8;
-    const uint64_t left = bytes.size() - body;
     if (id == "data") {
       if (!has_format) {
         return absl::InvalidArgumentError("WAV file with no format chunk before its data");
       }
-      if (size == kUnknownLength) {
-        if (!is_rf64) return absl::OkStatus();
-        size = long_data_bytes;
+      layout.data_begin = static_cast<int64_t>(body);
+      if (size == kUnknownLength && is_rf64) size = long_data_bytes;
+      if (size != kUnknownLength) {
+        layout.data_bytes = static_cast<int64_t>(std::min<uint64_t>(size, INT64_MAX));
       }
-      if (size > left) {
-        return absl::InvalidArgumentError(absl::StrCat("WAV file whose header promises ", size,
-                                                       " bytes of samples and that holds ", left,
-                                                       "; is it cut off?"));
-      }
-      return absl::OkStatus();
+      return layout;
     }
-    if (size > left) {
-      return absl::InvalidArgumentError(absl::StrCat("WAV file whose chunk at byte ", offset,
-                                                     " claims ", size, " bytes of the ", left,
-                                                     " that are left"));
+    if (size > bytes.size() - body) {
+      missing = absl::StrCat("WAV file whose chunk at byte ", offset, " claims ", size,
+                             " bytes of the ", bytes.size() - body, " that are left");
+      return std::nullopt;
     }
     if (id == "fmt ") {
-      absl::Status status = CheckWavFormat(bytes.substr(body, size), big_endian);
+      const std::string_view chunk = bytes.substr(body, size);
+      absl::Status status = CheckWavFormat(chunk, big_endian);
       if (!status.ok()) return status;
       has_format = true;
+      const uint64_t coding = NumberAt(chunk, 0, 2, big_endian);
+      layout.frame_bytes = static_cast<int64_t>(NumberAt(chunk, 12, 2, big_endian));
+      layout.fixed_frames = coding == kPcm || coding == kFloat || coding == kExtensible ||
+                            coding == kALaw || coding == kMuLaw;
     } else if (id == "ds64" && size >= 16) {
       long_data_bytes = NumberAt(bytes, body + 8, 8, false);
     }
     offset = body + size + size % 2;
   }
-  return absl::InvalidArgumentError("WAV file without a data chunk; is it cut off?");
+  missing = "WAV file without a data chunk; is it cut off?";
+  return std::nullopt;
+}
+
+absl::Status CheckWav(std::string_view bytes) {
+  std::string missing;
+  auto layout = ScanWav(bytes, missing);
+  if (!layout.ok()) return layout.status();
+  if (!*layout) return absl::InvalidArgumentError(missing);
+  const auto left = static_cast<int64_t>(bytes.size()) - (*layout)->data_begin;
+  if ((*layout)->data_bytes > left) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("WAV file whose header promises ", (*layout)->data_bytes,
+                     " bytes of samples and that holds ", left, "; is it cut off?"));
+  }
+  return absl::OkStatus();
 }
 
 // Ogg pages: "OggS", version, flags, 8 bytes position, 4 serial, 4 number, 4 checksum, the number
@@ -146,6 +165,11 @@ absl::Status CheckAudioContainer(AudioFormat format, std::string_view bytes) {
   if (format == AudioFormat::kWav) return CheckWav(bytes);
   if (format == AudioFormat::kOgg) return CheckOgg(bytes);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<WavLayout>> FindWavData(std::string_view bytes) {
+  std::string missing;
+  return ScanWav(bytes, missing);
 }
 
 }  // namespace strata::models

@@ -17,45 +17,62 @@ namespace {
 // Far above any real recording, far below what overflows in a power spectrum of float32.
 constexpr float kLargestSample = 1e6F;
 
-// What libsndfile reads from, by callbacks.
-struct MemoryFile {
+// Bytes of a header that are looked at before a format is told.
+constexpr size_t kHeadBytes = size_t{64} << 10;
+
+// What libsndfile reads from, by callbacks: all bytes, or those of a feed, which it is not to ask
+// for before they are there.
+struct VirtualFile {
   std::string_view bytes;
+  std::shared_ptr<ByteFeed> feed;
+  int64_t length = 0;
   int64_t position = 0;
 };
 
-sf_count_t FileLength(void* user) {
-  return static_cast<sf_count_t>(static_cast<MemoryFile*>(user)->bytes.size());
-}
+sf_count_t FileLength(void* user) { return static_cast<VirtualFile*>(user)->length; }
 
 sf_count_t FileSeek(sf_count_t offset, int whence, void* user) {
-  auto* file = static_cast<MemoryFile*>(user);
-  const auto size = static_cast<int64_t>(file->bytes.size());
+  auto* file = static_cast<VirtualFile*>(user);
   int64_t base = 0;
   if (whence == SEEK_CUR) base = file->position;
-  if (whence == SEEK_END) base = size;
+  if (whence == SEEK_END) base = file->length;
   int64_t target = 0;
-  if (__builtin_add_overflow(base, offset, &target) || target < 0 || target > size) return -1;
+  if (__builtin_add_overflow(base, offset, &target) || target < 0 || target > file->length) {
+    return -1;
+  }
   file->position = target;
   return target;
 }
 
 sf_count_t FileRead(void* data, sf_count_t count, void* user) {
-  auto* file = static_cast<MemoryFile*>(user);
-  const int64_t left = static_cast<int64_t>(file->bytes.size()) - file->position;
-  const int64_t taken = std::clamp<int64_t>(count, 0, left);
-  std::memcpy(data, file->bytes.data() + file->position, static_cast<size_t>(taken));
+  auto* file = static_cast<VirtualFile*>(user);
+  int64_t taken = std::clamp<int64_t>(count, 0, file->length - file->position);
+  if (file->feed != nullptr) {
+    taken = static_cast<int64_t>(
+        file->feed->Read(file->position, static_cast<char*>(data), static_cast<size_t>(taken)));
+  } else {
+    std::memcpy(data, file->bytes.data() + file->position, static_cast<size_t>(taken));
+  }
   file->position += taken;
   return taken;
 }
 
 sf_count_t FileWrite(const void*, sf_count_t, void*) { return 0; }
 
-sf_count_t FileTell(void* user) { return static_cast<MemoryFile*>(user)->position; }
+sf_count_t FileTell(void* user) { return static_cast<VirtualFile*>(user)->position; }
 
 class SndfileReader : public AudioReader {
  public:
   SndfileReader(std::string_view bytes, const AudioReadOptions& options)
-      : options_(options), file_{bytes} {}
+      : options_(options), file_{bytes, nullptr, static_cast<int64_t>(bytes.size()), 0} {}
+  // A WAV file of `layout` that is still arriving.
+  SndfileReader(std::shared_ptr<ByteFeed> feed, const WavLayout& layout,
+                const AudioReadOptions& options)
+      : options_(options), file_{{}, std::move(feed), 0, 0}, layout_(layout) {
+    // A length that nobody knows is as long as such a file can be.
+    const int64_t data_bytes = layout.data_bytes >= 0 ? layout.data_bytes : int64_t{UINT32_MAX};
+    file_.length = std::min(data_bytes, INT64_MAX - layout.data_begin) + layout.data_begin;
+  }
   ~SndfileReader() override {
     if (decoder_ != nullptr) sf_close(decoder_);
   }
@@ -64,6 +81,7 @@ class SndfileReader : public AudioReader {
 
   absl::Status Start(AudioFormat format);
   const AudioInfo& info() const override { return info_; }
+  int64_t frames_ready() const override;
   absl::Status Read(int64_t max_frames, std::vector<float>& samples) override;
 
  private:
@@ -76,7 +94,8 @@ class SndfileReader : public AudioReader {
   }
 
   const AudioReadOptions options_;
-  MemoryFile file_;
+  VirtualFile file_;
+  const WavLayout layout_;  // of a feed
   SNDFILE* decoder_ = nullptr;
   AudioInfo info_;
   int64_t num_read_ = 0;  // frames so far
@@ -99,6 +118,7 @@ absl::Status SndfileReader::Start(AudioFormat format) {
   info_.num_channels = header.channels;
   // libsndfile gives this number for a stream whose length is not known.
   info_.num_frames = header.frames == SF_COUNT_MAX ? -1 : header.frames;
+  if (file_.feed != nullptr && layout_.data_bytes < 0) info_.num_frames = -1;
   return CheckInfo();
 }
 
@@ -128,8 +148,19 @@ absl::Status SndfileReader::CheckInfo() const {
   return absl::OkStatus();
 }
 
+int64_t SndfileReader::frames_ready() const {
+  if (file_.feed == nullptr || file_.feed->closed()) return INT64_MAX;
+  const int64_t end = std::min(file_.feed->size(), file_.length);
+  const int64_t arrived = std::max<int64_t>(0, end - layout_.data_begin) / layout_.frame_bytes;
+  const bool all = layout_.data_bytes >= 0 && num_read_ == layout_.data_bytes / layout_.frame_bytes;
+  // What lies behind the samples is waited for and let go.
+  if (all) file_.feed->DropBefore(file_.feed->size());
+  return arrived - num_read_;
+}
+
 absl::Status SndfileReader::Read(int64_t max_frames, std::vector<float>& samples) {
   samples.clear();
+  if (failed_.ok() && file_.feed != nullptr) failed_ = file_.feed->status();
   if (!failed_.ok()) return failed_;
   samples.resize(static_cast<size_t>(max_frames * info_.num_channels));
   const int64_t count = std::max<int64_t>(0, sf_readf_float(decoder_, samples.data(), max_frames));
@@ -149,6 +180,7 @@ absl::Status SndfileReader::Read(int64_t max_frames, std::vector<float>& samples
       failed_ = CheckEnd();
     }
   }
+  if (file_.feed != nullptr) file_.feed->DropBefore(file_.position);
   if (!failed_.ok()) samples.clear();
   return failed_;
 }
@@ -212,6 +244,29 @@ absl::StatusOr<std::unique_ptr<AudioReader>> AudioReader::Open(std::string_view 
   }
   auto reader = std::make_unique<SndfileReader>(bytes, options);
   if (absl::Status started = reader->Start(*format); !started.ok()) return started;
+  return reader;
+}
+
+std::optional<bool> CanBeHeardAsItArrives(std::string_view bytes) {
+  if (bytes.size() < 12) return std::nullopt;
+  if (DetectAudioFormat(bytes) != AudioFormat::kWav) return false;
+  auto layout = FindWavData(bytes.substr(0, kHeadBytes));
+  if (!layout.ok()) return false;
+  if (!*layout) return bytes.size() < kHeadBytes ? std::nullopt : std::optional<bool>(false);
+  return (*layout)->fixed_frames && (*layout)->frame_bytes > 0;
+}
+
+absl::StatusOr<std::unique_ptr<AudioReader>> AudioReader::Open(std::shared_ptr<ByteFeed> feed,
+                                                               const AudioReadOptions& options) {
+  std::string head(kHeadBytes, '\0');
+  head.resize(feed->Read(0, head.data(), head.size()));
+  const std::string where = absl::StrCat(options.name.empty() ? "audio" : options.name, ": ");
+  if (CanBeHeardAsItArrives(head) != true) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, "only a WAV file with plain samples can be heard as it arrives"));
+  }
+  auto reader = std::make_unique<SndfileReader>(std::move(feed), **FindWavData(head), options);
+  if (absl::Status started = reader->Start(AudioFormat::kWav); !started.ok()) return started;
   return reader;
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "models/media/byte_feed.h"
 
 namespace strata::models {
 
@@ -44,6 +45,10 @@ struct AudioInfo {
   int64_t num_frames = -1;  // -1: the file does not say
 };
 
+// Whether the first bytes of a file are the header of a WAV whose samples can be read one by one
+// (PCM, float, G.711). Nothing: that cannot be told yet. Other formats have to be there whole.
+std::optional<bool> CanBeHeardAsItArrives(std::string_view bytes);
+
 // One pass over one file. Holds one decoder; memory does not grow with the file. Not thread-safe;
 // separate readers may be used at the same time.
 class AudioReader {
@@ -53,9 +58,18 @@ class AudioReader {
   // RESOURCE_EXHAUSTED: a limit above, named.
   static absl::StatusOr<std::unique_ptr<AudioReader>> Open(std::string_view bytes,
                                                            const AudioReadOptions& options = {});
+  // A file that is still arriving. Of the whole file's checks those that need its end come when it
+  // is there; max_source_bytes is the sender's to check. INVALID_ARGUMENT also where not
+  // CanBeHeardAsItArrives.
+  static absl::StatusOr<std::unique_ptr<AudioReader>> Open(std::shared_ptr<ByteFeed> feed,
+                                                           const AudioReadOptions& options = {});
   virtual ~AudioReader() = default;
 
   virtual const AudioInfo& info() const = 0;
+
+  // Frames that Read can give now; more come if the feed does, and its end with the feed's. Of a
+  // whole file, and once all of a feed has arrived: no bound.
+  virtual int64_t frames_ready() const = 0;
 
   // Replaces `samples` by the next frames, interleaved [frames, channels], at most `max_frames`;
   // none at the end of the file. INVALID_ARGUMENT: the file ends before the end that it promised,

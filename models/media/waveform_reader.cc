@@ -1,5 +1,7 @@
 #include "models/media/waveform_reader.h"
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -24,16 +26,29 @@ absl::StatusOr<std::unique_ptr<WaveformReader>> WaveformReader::Open(
     std::string_view bytes, const WaveformOptions& options) {
   auto reader = AudioReader::Open(bytes, options.read);
   if (!reader.ok()) return reader.status();
+  return Over(*std::move(reader), options);
+}
+
+absl::StatusOr<std::unique_ptr<WaveformReader>> WaveformReader::Open(
+    std::shared_ptr<ByteFeed> feed, const WaveformOptions& options) {
+  auto reader = AudioReader::Open(std::move(feed), options.read);
+  if (!reader.ok()) return reader.status();
+  return Over(*std::move(reader), options);
+}
+
+absl::StatusOr<std::unique_ptr<WaveformReader>> WaveformReader::Over(
+    std::unique_ptr<AudioReader> reader, const WaveformOptions& options) {
   auto resampler =
-      Resampler::Create(options.method, (*reader)->info().sample_rate, options.sample_rate);
+      Resampler::Create(options.method, reader->info().sample_rate, options.sample_rate);
   if (!resampler.ok()) return resampler.status();
   return std::unique_ptr<WaveformReader>(
-      new WaveformReader(*std::move(reader), *std::move(resampler)));
+      new WaveformReader(std::move(reader), *std::move(resampler)));
 }
 
 absl::StatusOr<bool> WaveformReader::Read(std::vector<float>& samples) {
   if (done_) return false;
-  absl::Status status = reader_->Read(source().sample_rate, frames_);
+  const int64_t frames = std::min<int64_t>(source().sample_rate, reader_->frames_ready());
+  absl::Status status = reader_->Read(frames, frames_);
   if (!status.ok()) return status;
   done_ = frames_.empty();
   MixToMono(frames_, source().num_channels, mono_);

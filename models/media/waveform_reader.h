@@ -27,13 +27,22 @@ class WaveformReader {
   static absl::StatusOr<std::unique_ptr<WaveformReader>> Open(std::string_view bytes,
                                                               const WaveformOptions& options);
 
+  // Of a file that is still arriving: AudioReader::Open of a feed.
+  static absl::StatusOr<std::unique_ptr<WaveformReader>> Open(std::shared_ptr<ByteFeed> feed,
+                                                              const WaveformOptions& options);
+
   const AudioInfo& source() const { return reader_->info(); }
+
+  // Nothing can be read before more of the file arrives. Read would call that its end.
+  bool must_wait() const { return !done_ && reader_->frames_ready() <= 0; }
 
   // Appends about a second of sound to `samples`. False: that was the last of it. Errors:
   // AudioReader::Read.
   absl::StatusOr<bool> Read(std::vector<float>& samples);
 
  private:
+  static absl::StatusOr<std::unique_ptr<WaveformReader>> Over(std::unique_ptr<AudioReader> reader,
+                                                              const WaveformOptions& options);
   WaveformReader(std::unique_ptr<AudioReader> reader, std::unique_ptr<Resampler> resampler)
       : reader_(std::move(reader)), resampler_(std::move(resampler)) {}
 

@@ -58,7 +58,7 @@ models::EmbeddingLevel ToModels(EmbeddingLevel level) {
 
 TokenCounts FromModels(const models::TokenCounts& tokens) {
   return {tokens.num_tokens, tokens.num_words_seen, tokens.num_words_kept,
-          FromModels(tokens.source_kept)};
+          FromModels(tokens.source_kept), tokens.seconds};
 }
 
 Timings FromModels(const runtime::Timings& timings) {
@@ -118,6 +118,11 @@ models::TaskRequest ToModels(const ClassifyOptions& options) {
   request.task = models::Task::kClassify;
   request.top_k = options.top_k;
   request.explain = options.explain;
+  if (options.events) {
+    const SoundEventOptions& events = *options.events;
+    request.events = models::EventRequest{
+        {events.threshold, events.max_pause_s, events.min_event_s}, events.overlap_s};
+  }
   return request;
 }
 
@@ -186,7 +191,14 @@ ClassifyResult ToClassifyResult(runtime::Response response) {
   result.sentences = FromModels(std::move(response.result.sentences));
   result.tokens = FromModels(response.result.tokens);
   result.timings = FromModels(response.timings);
+  for (models::HeardEvent& event : response.result.events) {
+    result.events.push_back(FromModels(std::move(event)));
+  }
   return result;
+}
+
+SoundEvent FromModels(models::HeardEvent event) {
+  return {std::move(event.label), event.begin_s, event.end_s, event.peak};
 }
 
 EmbedResult ToEmbedResult(runtime::Response response) {

@@ -23,6 +23,7 @@ models::PrepareOptions ToModels(std::int64_t max_tokens, Truncation truncation,
 
 // With the runtime's detail as strata/error.h reads it.
 absl::Status FromRuntime(const absl::Status& status);
+SoundEvent FromModels(models::HeardEvent event);
 ClassifyResult ToClassifyResult(runtime::Response response);
 EmbedResult ToEmbedResult(runtime::Response response);
 SummarizeResult ToSummarizeResult(runtime::Response response);

@@ -2,7 +2,9 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <future>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -121,6 +123,14 @@ class RuntimeTransport final : public ManyDriver::Transport {
   bool cancelled_ = false;
 };
 
+// Events that a caller was told before its answer. A call that ends early (its deadline) may do so
+// while some are being told.
+struct ToldEvents {
+  std::mutex mutex;
+  bool closed = false;
+  std::vector<SoundEvent> events;
+};
+
 class EngineConnection final : public Connection {
  public:
   explicit EngineConnection(std::unique_ptr<runtime::Runtime> runtime)
@@ -128,10 +138,28 @@ class EngineConnection final : public Connection {
 
   absl::StatusOr<ClassifyResult> Classify(const DocumentInput& document,
                                           const ClassifyOptions& options) override {
-    auto response = Run(document, options.model, Deadline(options.timeout), ToModels(options),
-                        ToModels(options.max_tokens, options.truncation));
+    const auto told = std::make_shared<ToldEvents>();
+    std::function<void(std::vector<models::HeardEvent>)> on_events;
+    if (options.events && options.on_event) {
+      on_events = [told, &options](std::vector<models::HeardEvent> ended) {
+        const std::lock_guard<std::mutex> lock(told->mutex);
+        for (models::HeardEvent& event : ended) {
+          if (told->closed) return;
+          told->events.push_back(FromModels(std::move(event)));
+          options.on_event(told->events.back());
+        }
+      };
+    }
+    auto response =
+        Run(document, options.model, Deadline(options.timeout), ToModels(options),
+            ToModels(options.max_tokens, options.truncation), nullptr, std::move(on_events));
+    const std::lock_guard<std::mutex> lock(told->mutex);
+    told->closed = true;
     if (!response.ok()) return response.status();
-    return ToClassifyResult(*std::move(response));
+    ClassifyResult result = ToClassifyResult(*std::move(response));
+    result.events.insert(result.events.begin(), std::make_move_iterator(told->events.begin()),
+                         std::make_move_iterator(told->events.end()));
+    return result;
   }
 
   absl::StatusOr<EmbedResult> Embed(const DocumentInput& document,
@@ -194,12 +222,14 @@ class EngineConnection final : public Connection {
   }
 
   // Submits one document and waits for its answer.
-  absl::StatusOr<runtime::Response> Run(const DocumentInput& document, const std::string& model,
-                                        absl::Time deadline, models::TaskRequest task,
-                                        models::PrepareOptions prepare,
-                                        const TextCallback& on_text = nullptr) {
+  absl::StatusOr<runtime::Response> Run(
+      const DocumentInput& document, const std::string& model, absl::Time deadline,
+      models::TaskRequest task, models::PrepareOptions prepare,
+      const TextCallback& on_text = nullptr,
+      std::function<void(std::vector<models::HeardEvent>)> on_events = nullptr) {
     absl::StatusOr<runtime::Request> request = MakeRequest(document, model, deadline);
     if (!request.ok()) return request.status();
+    request->on_events = std::move(on_events);
     request->task = std::move(task);
     request->prepare = std::move(prepare);
     // Held by the callbacks: a part may be on its way while the answer (a deadline) is given.

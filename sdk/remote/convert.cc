@@ -86,7 +86,7 @@ v1::PrepareOptions PrepareProto(std::int64_t max_tokens, Truncation truncation) 
 
 TokenCounts FromProto(const v1::TokenCounts& tokens) {
   return {tokens.num_tokens(), tokens.num_words_seen(), tokens.num_words_kept(),
-          FromProto(tokens.source_kept())};
+          FromProto(tokens.source_kept()), tokens.seconds()};
 }
 
 Timings FromProto(const v1::Timings& timings) {
@@ -145,6 +145,13 @@ v1::ClassifyOptions ToProto(const ClassifyOptions& options) {
   v1::ClassifyOptions converted;
   converted.set_top_k(options.top_k);
   converted.set_explain(options.explain);
+  if (options.events) {
+    v1::SoundEventOptions& events = *converted.mutable_events();
+    events.set_threshold(options.events->threshold);
+    events.set_max_pause_seconds(options.events->max_pause_s);
+    events.set_min_event_seconds(options.events->min_event_s);
+    events.set_overlap_seconds(options.events->overlap_s);
+  }
   *converted.mutable_prepare() = PrepareProto(options.max_tokens, options.truncation);
   return converted;
 }
@@ -202,6 +209,10 @@ ClassifyResult FromProto(const v1::ClassifyResult& result) {
   }
   converted.tokens = FromProto(result.tokens());
   converted.timings = FromProto(result.timings());
+  for (const v1::SoundEvent& event : result.events()) {
+    converted.events.push_back(
+        {event.label(), event.begin_seconds(), event.end_seconds(), event.peak()});
+  }
   return converted;
 }
 

@@ -137,7 +137,7 @@ absl::Status GrpcConnection::StreamOnce(
 absl::StatusOr<ClassifyResult> GrpcConnection::Classify(const DocumentInput& document,
                                                         const ClassifyOptions& options) {
   const absl::Time deadline = Deadline(options.timeout);
-  if (FitsOneMessage(document)) {
+  if (FitsOneMessage(document) && !options.events) {  // a stream tells events as they end
     v1::ClassifyRequest request;
     auto whole = WholeDocument(document);
     if (!whole.ok()) return whole.status();
@@ -154,18 +154,30 @@ absl::StatusOr<ClassifyResult> GrpcConnection::Classify(const DocumentInput& doc
   FillDocumentHeader(document, "1", *header.mutable_header());
   header.mutable_header()->set_model(options.model);
   *header.mutable_header()->mutable_options() = ToProto(options);
+  std::size_t num_told = 0;  // events, in all attempts: each attempt begins anew
   return RetryCall<ClassifyResult>(
       settings_.options.retry, deadline, *clock_, [&]() -> absl::StatusOr<ClassifyResult> {
         absl::StatusOr<ClassifyResult> result = absl::InternalError("no answer");
+        std::vector<SoundEvent> events;
         const absl::Status status =
             StreamOnce<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>(
                 &Stub::async::ClassifyStream, document, "1", header, deadline,
                 [&](v1::ClassifyStreamResponse& response) {
-                  if (response.has_result()) result = FromProto(response.result());
-                  if (response.has_error()) result = FromProto(response.error());
-                  return true;
+                  if (response.has_error()) {
+                    result = FromProto(response.error());
+                    return true;
+                  }
+                  result = FromProto(response.result());
+                  for (SoundEvent& event : result->events) {
+                    events.push_back(std::move(event));
+                    if (events.size() <= num_told) continue;
+                    num_told = events.size();
+                    if (options.on_event) options.on_event(events.back());
+                  }
+                  return !response.more();
                 });
         if (!status.ok()) return status;
+        if (result.ok()) result->events = std::move(events);
         if (result.ok()) result->id = document.id();
         return result;
       });

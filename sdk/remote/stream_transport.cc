@@ -45,6 +45,7 @@ class StreamTransport::Session {
   // False if it was answered already.
   bool Remove(const std::string& id) {
     std::lock_guard<std::mutex> lock(mutex_);
+    parts_.erase(id);
     return waiting_.erase(id) > 0;
   }
   bool Waits(const std::string& id) {
@@ -74,8 +75,21 @@ class StreamTransport::Session {
       std::lock_guard<std::mutex> lock(mutex_);
       const auto found = waiting_.find(response.id());
       if (found == waiting_.end()) return;  // given up meanwhile
+      if (response.has_result() && response.more()) {
+        for (const v1::SoundEvent& event : response.result().events()) {
+          *parts_[response.id()].add_events() = event;
+        }
+        return;
+      }
       ticket = found->second;
       waiting_.erase(found);
+      if (const auto part = parts_.find(response.id()); part != parts_.end()) {
+        part->second.mutable_events()->MergeFrom(response.result().events());
+        if (response.has_result()) {
+          response.mutable_result()->mutable_events()->Swap(part->second.mutable_events());
+        }
+        parts_.erase(part);
+      }
     }
     if (response.has_error()) {
       absl::Status error = FromProto(response.error());
@@ -107,7 +121,8 @@ class StreamTransport::Session {
   const CallSettings& settings_;
   const ManyDriver::Answer& answer_;
   std::mutex mutex_;
-  std::map<std::string, std::uint64_t> waiting_;  // by wire id
+  std::map<std::string, std::uint64_t> waiting_;     // by wire id
+  std::map<std::string, v1::ClassifyResult> parts_;  // events that came before the answer
   bool ended_ = false;
   bool restarted_ = false;
   Stream stream_;  // last: its end is waited for while the rest lives

@@ -123,6 +123,7 @@ void ToProto(const models::TokenCounts& tokens, v1::TokenCounts* out) {
   out->set_num_words_seen(tokens.num_words_seen);
   out->set_num_words_kept(tokens.num_words_kept);
   ToProto(tokens.source_kept, out->mutable_source_kept());
+  out->set_seconds(tokens.seconds);
 }
 
 void ToProto(const runtime::Timings& timings, v1::Timings* out) {
@@ -173,6 +174,14 @@ absl::Status FillOptions(const v1::ClassifyOptions& options, runtime::Request& r
   request.task.explain = options.explain();
   if (options.top_k() < 0) {
     return BadField("options.top_k", absl::StrCat("is ", options.top_k(), "; give 0 or more"));
+  }
+  if (options.has_events()) {
+    const v1::SoundEventOptions& from = options.events();
+    models::EventRequest& events = request.task.events.emplace();
+    if (from.has_threshold()) events.events.threshold = from.threshold();
+    if (from.has_max_pause_seconds()) events.events.max_pause_s = from.max_pause_seconds();
+    if (from.has_min_event_seconds()) events.events.min_event_s = from.min_event_seconds();
+    if (from.has_overlap_seconds()) events.overlap_s = from.overlap_seconds();
   }
   return FillPrepare(options.prepare(), request.prepare);
 }
@@ -348,9 +357,20 @@ void ToProto(const runtime::Response& response, v1::ClassifyResult* result) {
   for (const models::NodeContribution& sentence : response.result.sentences) {
     ToProto(sentence, result->add_sentences());
   }
+  ToProto(response.result.events, result);
   ToProto(response.result.tokens, result->mutable_tokens());
   ToProto(response.timings, result->mutable_timings());
   result->set_model(response.model);
+}
+
+void ToProto(const std::vector<models::HeardEvent>& events, v1::ClassifyResult* result) {
+  for (const models::HeardEvent& event : events) {
+    v1::SoundEvent* out = result->add_events();
+    out->set_label(event.label);
+    out->set_begin_seconds(event.begin_s);
+    out->set_end_seconds(event.end_s);
+    out->set_peak(event.peak);
+  }
 }
 
 size_t AppendEmbeddings(const runtime::Response& response, size_t begin, size_t max_bytes,
@@ -446,6 +466,9 @@ int64_t ApproximateBytes(const runtime::Response& response) {
   int64_t num_bytes = static_cast<int64_t>(response.tree.text().size());
   for (const models::NodeContribution& sentence : response.result.sentences) {
     num_bytes += static_cast<int64_t>(sentence.text.size() + sizeof(sentence));
+  }
+  for (const models::HeardEvent& event : response.result.events) {
+    num_bytes += static_cast<int64_t>(event.label.size() + sizeof(event));
   }
   for (const models::Embedding& embedding : response.result.embeddings) {
     num_bytes += static_cast<int64_t>(embedding.values.size() * sizeof(float) + sizeof(embedding));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -35,6 +36,8 @@ runtime::TokenizeRequest FromProto(const v1::TokenizeRequest& request);
 
 // Answers.
 void ToProto(const runtime::Response& response, v1::ClassifyResult* result);
+// Events alone: a part of an answer.
+void ToProto(const std::vector<models::HeardEvent>& events, v1::ClassifyResult* result);
 void ToProto(const runtime::Response& response, v1::EmbedResult* result);
 void ToProto(const runtime::Response& response, v1::SummarizeResult* result);
 void ToProto(const runtime::TokenizeResponse& response, v1::TokenizeResponse* out);

@@ -157,6 +157,7 @@ void AddLimitFlags(CLI::App& app, ServerFlags& flags) {
   count("--max-document-bytes", limits.max_document_bytes, "bytes of one document");
   count("--max-document-tokens", limits.max_document_tokens, "tokens of one document");
   count("--max-image-pixels", limits.max_image_pixels, "pixels of one image, before it is resized");
+  count("--max-sound-seconds", limits.max_sound_seconds, "length of one sound");
   count("--max-queued-bytes", limits.max_queued_bytes, "bytes accepted and not yet answered");
   count("--max-queued-requests", limits.max_queued_requests,
         "documents accepted and not yet answered");

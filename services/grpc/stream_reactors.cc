@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,13 +12,11 @@
 #include "absl/time/clock.h"
 #include "services/grpc/convert.h"
 #include "services/grpc/status_details.h"
+#include "services/grpc/stream_traits.h"
 #include "services/runtime/error_detail.h"
 
 namespace strata::service {
 namespace {
-
-// A long list of vectors is sent in messages of about this size.
-constexpr size_t kPartBytes = size_t{1} << 20;
 
 absl::Status StreamFull(const StreamLimits& limits) {
   return runtime::WithDetail(
@@ -31,27 +30,6 @@ absl::Status BadStream(const std::string& field, const std::string& message) {
   return runtime::WithDetail(absl::InvalidArgumentError(message),
                              {.reason = "INVALID_STREAM", .field = field});
 }
-
-struct ClassifyTraits {
-  using Request = v1::ClassifyStreamRequest;
-  using Response = v1::ClassifyStreamResponse;
-  // Fills one message from the answer; `position` says how far. True: it was the last.
-  static bool Fill(const runtime::Response& answer, size_t& /*position*/, Response& message) {
-    ToProto(answer, message.mutable_result());
-    return true;
-  }
-};
-
-struct EmbedTraits {
-  using Request = v1::EmbedStreamRequest;
-  using Response = v1::EmbedStreamResponse;
-  static bool Fill(const runtime::Response& answer, size_t& position, Response& message) {
-    position = AppendEmbeddings(answer, position, kPartBytes, message.mutable_result());
-    const bool last = position == answer.result.embeddings.size();
-    message.set_more(!last);
-    return last;
-  }
-};
 
 // One stream. All state is under mu_; the runtime is called without it where it may answer inside
 // the call. StartRead, StartWrite and Finish are called with it: gRPC runs no reaction inside them.
@@ -135,7 +113,7 @@ class StreamReactor final
     if (!reading_) return;  // it is we who do not read
     std::vector<std::shared_ptr<Document>> idle;
     for (const auto& [id, document] : documents_) {
-      if (!document->submitted && document->last_chunk < limit) idle.push_back(document);
+      if (document->arriving() && document->last_chunk < limit) idle.push_back(document);
     }
     for (const auto& document : idle) {
       Refuse(*document, runtime::WithDetail(absl::DeadlineExceededError(absl::StrCat(
@@ -152,11 +130,18 @@ class StreamReactor final
     std::string id;
     runtime::Request request;  // until it is submitted
     int64_t declared_size_bytes = 0;
-    int64_t num_bytes = 0;
+    int64_t num_bytes = 0;   // arrived
+    int64_t held_bytes = 0;  // of these, not yet read
     absl::Time last_chunk;
     bool submitted = false;
     bool cancelled = false;               // asked for before `call` was there
     std::shared_ptr<runtime::Call> call;  // once submitted
+    // A sound that is heard as it arrives: submitted with its first chunk, fed with the others.
+    std::optional<bool> may_feed;  // once that can be told
+    std::shared_ptr<models::ByteFeed> feed;
+    std::weak_ptr<runtime::Permit> permit;  // of a fed request
+
+    bool arriving() const { return !submitted || (feed != nullptr && !feed->closed()); }
   };
 
   struct Answer {
@@ -164,6 +149,8 @@ class StreamReactor final
     absl::StatusOr<runtime::Response> outcome;
     size_t position = 0;  // in a list that is sent in parts
     int64_t num_bytes = 0;
+    // Not empty: a part of an answer that is still to come, and `outcome` says nothing.
+    std::vector<models::HeardEvent> events = {};
   };
 
   void Handle(typename Traits::Request& message) {
@@ -228,14 +215,13 @@ class StreamReactor final
     {
       std::lock_guard<std::mutex> lock(mu_);
       const auto found = documents_.find(chunk.id());
-      if (found == documents_.end() || found->second->submitted) return;
+      if (found == documents_.end() || !found->second->arriving()) return;
       document = found->second;
       if (const absl::Status status = Grow(*document, *chunk.mutable_data()); !status.ok()) {
         Refuse(*document, status);
         return;
       }
-      if (!chunk.last()) return;
-      if (document->declared_size_bytes > 0 &&
+      if (chunk.last() && document->declared_size_bytes > 0 &&
           document->declared_size_bytes != document->num_bytes) {
         Refuse(*document,
                BadStream("document.declared_size_bytes",
@@ -243,6 +229,11 @@ class StreamReactor final
                                       " bytes, the chunks have ", document->num_bytes)));
         return;
       }
+      if (document->feed != nullptr) {
+        if (chunk.last()) Complete(*document);
+        return;
+      }
+      if (!chunk.last() && !StartFeed(document)) return;
       document->submitted = true;
       ++num_submitted_;
     }
@@ -263,21 +254,67 @@ class StreamReactor final
         held_bytes_ + size > std::max(stream_.limits.max_bytes, max_document_bytes)) {
       return StreamFull(stream_.limits);
     }
-    if (absl::Status status = document.request.permit->Grow(size); !status.ok()) return status;
-    if (document.request.document.empty()) {
+    const std::shared_ptr<runtime::Permit> permit =
+        document.feed != nullptr ? document.permit.lock() : document.request.permit;
+    if (permit == nullptr) return absl::OkStatus();  // answered, and the answer is on its way
+    if (absl::Status status = permit->Grow(size); !status.ok()) return status;
+    document.num_bytes += size;
+    document.held_bytes += size;
+    document.last_chunk = absl::Now();
+    held_bytes_ += size;
+    if (document.feed != nullptr) {
+      document.feed->Append(std::move(data));
+    } else if (document.request.document.empty()) {
       document.request.document = std::move(data);
     } else {
       document.request.document.append(data);
     }
-    document.num_bytes += size;
-    document.last_chunk = absl::Now();
-    held_bytes_ += size;
     return absl::OkStatus();
+  }
+
+  // From here on the document is heard as it arrives, if it can be. mu_ is held.
+  bool StartFeed(const std::shared_ptr<Document>& document) {
+    runtime::Request& request = document->request;
+    if (!document->may_feed) {
+      document->may_feed = stream_.runtime->MayFeed(request, request.document);
+    }
+    if (document->may_feed != true) return false;
+    document->permit = request.permit;
+    document->feed = std::make_shared<models::ByteFeed>(
+        [weak = this->weak_from_this(), fed = std::weak_ptr<Document>(document)](int64_t dropped) {
+          const auto self = weak.lock();
+          const auto heard = fed.lock();
+          if (self != nullptr && heard != nullptr) self->Heard(*heard, dropped);
+        });
+    document->feed->Append(std::exchange(request.document, {}));
+    request.feed = document->feed;
+    return true;
+  }
+
+  static void Complete(Document& document) {
+    if (const auto permit = document.permit.lock()) permit->Commit();
+    document.feed->Close();
+  }
+
+  // Bytes of a fed document are not needed any more.
+  void Heard(Document& document, int64_t num_bytes) {
+    if (const auto permit = document.permit.lock()) permit->Shrink(num_bytes);
+    std::lock_guard<std::mutex> lock(mu_);
+    num_bytes = std::min(num_bytes, document.held_bytes);
+    document.held_bytes -= num_bytes;
+    held_bytes_ -= num_bytes;
+    Advance();
   }
 
   void Submit(const std::shared_ptr<Document>& document) {
     document->request.deadline = deadline_;
     document->request.traceparent = traceparent_;
+    if (document->request.task.events) {
+      document->request.on_events = [self = this->shared_from_this(),
+                                     document](std::vector<models::HeardEvent> events) {
+        self->AnsweredInPart(*document, std::move(events));
+      };
+    }
     auto call = stream_.runtime->Submit(
         std::move(document->request),
         [self = this->shared_from_this(), document](absl::StatusOr<runtime::Response> answer) {
@@ -296,9 +333,20 @@ class StreamReactor final
     if (answer.ok()) answer->tree = {};  // the results say what is needed of it
     std::lock_guard<std::mutex> lock(mu_);
     --num_submitted_;
-    held_bytes_ -= document.num_bytes;
+    held_bytes_ -= std::exchange(document.held_bytes, 0);
     documents_.erase(document.id);
     Push(document.id, std::move(answer));
+    Advance();
+  }
+
+  void AnsweredInPart(const Document& document, std::vector<models::HeardEvent> events) {
+    std::lock_guard<std::mutex> lock(mu_);
+    const auto found = documents_.find(document.id);
+    const bool answered = found == documents_.end() || found->second.get() != &document;
+    if (!abandoned_.ok() || answered) return;
+    const auto num_bytes = static_cast<int64_t>(events.size() * sizeof(models::HeardEvent));
+    held_bytes_ += num_bytes;
+    answers_.push_back({document.id, runtime::Response(), 0, num_bytes, std::move(events)});
     Advance();
   }
 
@@ -352,14 +400,18 @@ class StreamReactor final
   void RefuseUploads(const absl::Status& status) {
     std::vector<std::shared_ptr<Document>> uploads;
     for (const auto& [id, document] : documents_) {
-      if (!document->submitted) uploads.push_back(document);
+      if (document->arriving()) uploads.push_back(document);
     }
     for (const auto& document : uploads) Refuse(*document, status);
   }
 
-  // Ends a document that was not submitted; the caller holds a reference to it.
+  // Ends a document that is still arriving; the caller holds a reference to it.
   void Refuse(Document& document, const absl::Status& status) {
-    held_bytes_ -= document.num_bytes;
+    if (document.feed != nullptr) {  // its answer says so
+      document.feed->Close(status);
+      return;
+    }
+    held_bytes_ -= std::exchange(document.held_bytes, 0);
     document.request = {};  // the bytes and their permit
     documents_.erase(document.id);
     Push(document.id, status);
@@ -369,7 +421,7 @@ class StreamReactor final
     if (!abandoned_.ok()) return;
     const int64_t num_bytes = outcome.ok() ? ApproximateBytes(*outcome) : 0;
     held_bytes_ += num_bytes;
-    answers_.push_back({id, std::move(outcome), 0, num_bytes});
+    answers_.push_back({id, std::move(outcome), 0, num_bytes, {}});
   }
 
   // True if answers will leave without another message of the client.
@@ -415,7 +467,9 @@ class StreamReactor final
     Answer& answer = answers_.front();
     write_.Clear();
     bool last = true;
-    if (answer.outcome.ok()) {
+    if (!answer.events.empty()) {
+      Traits::FillPart(answer.events, write_);
+    } else if (answer.outcome.ok()) {
       last = Traits::Fill(*answer.outcome, answer.position, write_);
       if (const auto size = static_cast<int64_t>(write_.ByteSizeLong());
           size > stream_.max_message_bytes) {

@@ -1,5 +1,6 @@
 #include "services/runtime/admission.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,7 +22,16 @@ absl::Status Full(const char* limit, int64_t maximum, const char* unit) {
 
 }  // namespace
 
-Permit::~Permit() { admission_->Release(*this); }
+Permit::~Permit() { admission_->Release(num_bytes_, this); }
+
+void Permit::Shrink(int64_t num_bytes) {
+  {
+    std::lock_guard<std::mutex> lock(admission_->mu_);
+    num_bytes = std::min(num_bytes, num_bytes_);
+    num_bytes_ -= num_bytes;
+  }
+  admission_->Release(num_bytes, nullptr);
+}
 
 absl::Status Permit::Grow(int64_t num_bytes) {
   std::lock_guard<std::mutex> lock(admission_->mu_);
@@ -88,13 +98,15 @@ void Admission::WhenRoom(absl::AnyInvocable<void()> callback) {
   callback();
 }
 
-void Admission::Release(const Permit& permit) {
+void Admission::Release(int64_t num_bytes, const Permit* permit) {
   std::vector<absl::AnyInvocable<void()>> waiters;
   {
     std::lock_guard<std::mutex> lock(mu_);
-    --num_requests_;
-    num_bytes_ -= permit.num_bytes_;
-    if (permit.committed_) --num_committed_;
+    num_bytes_ -= num_bytes;
+    if (permit != nullptr) {
+      --num_requests_;
+      if (permit->committed_) --num_committed_;
+    }
     if (HasRoomLocked()) waiters.swap(waiters_);
   }
   for (absl::AnyInvocable<void()>& waiter : waiters) waiter();

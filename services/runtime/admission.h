@@ -30,6 +30,9 @@ class Permit {
   // changes.
   absl::Status Grow(int64_t num_bytes);
 
+  // Gives `num_bytes` of them back: they are not held any more.
+  void Shrink(int64_t num_bytes);
+
   // The request is complete and on its way to an answer: it needs nothing more of its sender.
   void Commit();
 
@@ -73,7 +76,8 @@ class Admission : public std::enable_shared_from_this<Admission> {
       : max_bytes_(max_bytes), max_requests_(max_requests) {}
 
   bool HasRoomLocked() const;
-  void Release(const Permit& permit);
+  // Gives back bytes, and with them the permit itself where `permit` is not null.
+  void Release(int64_t num_bytes, const Permit* permit);
 
   const int64_t max_bytes_;
   const int64_t max_requests_;

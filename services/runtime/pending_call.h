@@ -22,14 +22,17 @@ namespace strata::runtime {
 class CacheLease;
 class Scheduler;
 
-// queued → preparing → prepared → running → done; done may come from any of them.
-enum class CallStage : uint8_t { kQueued, kPreparing, kPrepared, kRunning, kDone };
+// queued → preparing → prepared → running → done; done may come from any of them. A sound goes
+// round once for each pass: running → queued; where more of it has to arrive, preparing → waiting →
+// queued.
+enum class CallStage : uint8_t { kQueued, kPreparing, kWaiting, kPrepared, kRunning, kDone };
 
 // What a call carries. It moves out as a whole, so that its memory and its permit go together.
 struct CallPayload {
   Request request;
   std::shared_ptr<const ServedModel> model;
   std::optional<models::PreparedDocument> prepared;
+  std::unique_ptr<models::SoundSession> sound;  // of a model for sounds, once it was opened
   std::shared_ptr<Permit> permit;
   std::string cache_key;              // once it was looked up; empty: it is not
   std::shared_ptr<CacheLease> lease;  // others may wait for its answer
@@ -57,7 +60,9 @@ struct PendingCall : public Call, public std::enable_shared_from_this<PendingCal
   CallPayload payload;
   Done done;
   absl::AnyInvocable<void(absl::Status)> work;  // set: a call of Runtime::Post, `done` is not
-  absl::Time submitted, prepare_begin, prepare_end, compute_begin;
+  absl::Time submitted, prepare_begin, compute_begin;
+  absl::Duration before_prepare;              // waited until it was first prepared
+  absl::Duration prepare_time, compute_time;  // of all passes
 };
 
 }  // namespace strata::runtime

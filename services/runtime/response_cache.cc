@@ -23,6 +23,9 @@ int64_t BytesOf(const Response& response) {
   for (const auto* list : {&response.result.sentences, &response.result.sections}) {
     for (const models::NodeContribution& node : *list) num_bytes += sizeof(node) + node.text.size();
   }
+  for (const models::HeardEvent& event : response.result.events) {
+    num_bytes += sizeof(event) + event.label.size();
+  }
   for (const models::Embedding& embedding : response.result.embeddings) {
     num_bytes += sizeof(embedding) + embedding.values.size() * sizeof(float);
   }
@@ -72,6 +75,13 @@ std::string CacheKey(const ServedModel& model, const Request& request) {
   if (task.task == Task::kClassify) {
     number(task.top_k);
     number(task.explain);
+    number(task.events.has_value());
+    const models::EventRequest events = task.events.value_or(models::EventRequest());
+    for (const double value :
+         {static_cast<double>(events.events.threshold), events.events.max_pause_s,
+          events.events.min_event_s, events.overlap_s}) {
+      head.append(reinterpret_cast<const char*>(&value), sizeof(value));
+    }
   } else {
     number(task.normalize);
     number(static_cast<int64_t>(task.levels.size()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -105,6 +106,15 @@ class RuntimeImpl : public Runtime {
     return model.ok() ? CheckFor(*(*model)->engine, request, num_bytes) : model.status();
   }
 
+  std::optional<bool> MayFeed(const Request& request, std::string_view first) const override {
+    const auto model = models_->Find(request.model);
+    if (!model.ok() || (*model)->engine->info().input != models::InputKind::kSound ||
+        request.task.task != models::Task::kClassify) {
+      return false;
+    }
+    return models::CanBeHeardAsItArrives(first);
+  }
+
   absl::StatusOr<std::shared_ptr<Permit>> Reserve() override { return admission_->Reserve(); }
   bool HasRoom() const override { return admission_->HasRoom(); }
   void WhenRoom(absl::AnyInvocable<void()> callback) override {
@@ -202,7 +212,8 @@ class RuntimeImpl : public Runtime {
       if (!permit.ok()) return permit.status();
       call.payload.permit = *std::move(permit);
     }
-    call.payload.permit->Commit();
+    // Of a document that is still arriving, whoever feeds it does so when it is all there.
+    if (request.feed == nullptr) call.payload.permit->Commit();
     call.payload.model = *std::move(model);
     call.payload.request = std::move(request);
     return absl::OkStatus();
@@ -233,14 +244,27 @@ class RuntimeImpl : public Runtime {
 
   void PrepareCall(const std::shared_ptr<PendingCall>& call) {
     call->prepare_begin = absl::Now();
-    if (cache_ != nullptr && !Leads(call)) {
-      scheduler_->EndPrepare();
+    if (call->payload.sound == nullptr) {
+      call->before_prepare = call->prepare_begin - call->submitted;
+      if (cache_ != nullptr && !Leads(call)) {
+        scheduler_->EndPrepare();
+        return;
+      }
+    }
+    const std::shared_ptr<models::ByteFeed> feed = call->payload.request.feed;
+    const int64_t seen = feed ? feed->size() : 0;
+    absl::StatusOr<std::optional<PreparedDocument>> prepared =
+        Guarded<std::optional<PreparedDocument>>("reading", [&] { return Prepare(call->payload); });
+    call->prepare_time += absl::Now() - call->prepare_begin;
+    scheduler_->EndPrepare();
+    if (prepared.ok() && !*prepared) {
+      if (scheduler_->Park(call)) {
+        feed->WhenMore(seen, [scheduler = scheduler_, call] { scheduler->PrepareAgain(call); });
+      } else {
+        call->payload = {};
+      }
       return;
     }
-    absl::StatusOr<PreparedDocument> prepared =
-        Guarded<PreparedDocument>("reading", [&] { return Prepare(call->payload); });
-    call->prepare_end = absl::Now();
-    scheduler_->EndPrepare();
     if (!prepared.ok()) {
       if (call->payload.lease != nullptr) call->payload.lease->Fail(prepared.status());
       call->payload = {};
@@ -248,7 +272,7 @@ class RuntimeImpl : public Runtime {
       return;
     }
     call->payload.request.document = std::string();  // the tree has what is needed
-    call->payload.prepared = *std::move(prepared);
+    call->payload.prepared = **std::move(prepared);
     call->num_tokens = std::max<int64_t>(1, call->payload.prepared->num_tokens());
     scheduler_->AddPrepared(call);
   }
@@ -256,16 +280,25 @@ class RuntimeImpl : public Runtime {
   // Whether the call is to be computed. If not, it is somebody else's now.
   bool Leads(const std::shared_ptr<PendingCall>& call) const {
     CallPayload& payload = call->payload;
+    // Told as they end; known only when all of it has arrived.
+    if (payload.request.on_events || payload.request.feed) return true;
     if (payload.cache_key.empty()) payload.cache_key = CacheKey(*payload.model, payload.request);
     const std::string key = payload.cache_key;
     return key.empty() || cache_->Look(key, call) == ResponseCache::Outcome::kLeads;
   }
 
-  absl::StatusOr<PreparedDocument> Prepare(const CallPayload& payload) const {
+  // Nothing: more of the document has to arrive first.
+  absl::StatusOr<std::optional<PreparedDocument>> Prepare(CallPayload& payload) const {
+    const models::InputKind input = payload.model->engine->info().input;
+    if (input == models::InputKind::kSound) return PrepareSound(payload);
+    absl::StatusOr<PreparedDocument> prepared =
+        input == models::InputKind::kImage ? PrepareImage(payload) : PrepareText(payload);
+    if (!prepared.ok()) return prepared.status();
+    return *std::move(prepared);
+  }
+
+  absl::StatusOr<PreparedDocument> PrepareText(const CallPayload& payload) const {
     const Request& request = payload.request;
-    if (payload.model->engine->info().input == models::InputKind::kImage) {
-      return PrepareImage(payload);
-    }
     absl::StatusOr<models::DocumentTree> tree =
         ReadDocumentWithin(limits_, request.document,
                            ResolveFormat(request.format, request.document, request.file_name));
@@ -301,6 +334,30 @@ class RuntimeImpl : public Runtime {
     return prepared;
   }
 
+  // The windows of the next pass; the first time, opens the sound.
+  absl::StatusOr<std::optional<PreparedDocument>> PrepareSound(CallPayload& payload) const {
+    const auto detailed = [](const absl::Status& status) {
+      return WithDetailByCode(status, "INVALID_DOCUMENT", "DOCUMENT_TOO_LARGE", "document");
+    };
+    if (!payload.request.prepare.query.empty()) {
+      return WithDetail(absl::UnimplementedError("a sound takes no query in front of it"),
+                        {.reason = "INVALID_OPTIONS", .field = "options.prepare.query"});
+    }
+    if (payload.sound == nullptr) {
+      models::AudioReadOptions options;
+      options.limits.max_source_bytes = limits_.max_document_bytes;
+      options.limits.max_seconds = limits_.max_sound_seconds;
+      options.name = payload.request.file_name;
+      auto sound = payload.model->engine->OpenSound(
+          std::move(payload.request.document), payload.request.feed, options, payload.request.task);
+      if (!sound.ok()) return detailed(sound.status());
+      payload.sound = *std::move(sound);
+    }
+    auto pass = payload.sound->Next();
+    if (!pass.ok()) return detailed(pass.status());
+    return pass;
+  }
+
   void Compute(const std::vector<std::shared_ptr<PendingCall>>& batch) {
     const absl::Time begin = absl::Now();
     for (const std::shared_ptr<PendingCall>& call : batch) call->compute_begin = begin;
@@ -325,7 +382,7 @@ class RuntimeImpl : public Runtime {
     const absl::Time end = absl::Now();
     scheduler_->EndPass();  // the next one runs while this one's callers are told
     TellOfPass(batch, duration);
-    for (size_t i = 0; i < batch.size(); ++i) Finish(*batch[i], std::move(results[i]), end);
+    for (size_t i = 0; i < batch.size(); ++i) EndPass(batch[i], std::move(results[i]), end);
   }
 
   void TellOfPass(const std::vector<std::shared_ptr<PendingCall>>& batch,
@@ -382,7 +439,39 @@ class RuntimeImpl : public Runtime {
     return results;
   }
 
-  void Finish(PendingCall& call, absl::StatusOr<TaskResult> result, absl::Time computed) {
+  // The answer, or of a sound that goes on: what was heard so far, and round again.
+  void EndPass(const std::shared_ptr<PendingCall>& call, absl::StatusOr<TaskResult> result,
+               absl::Time computed) {
+    CallPayload& payload = call->payload;
+    call->compute_time += computed - call->compute_begin;
+    if (payload.sound == nullptr || !result.ok() || !result->status.ok()) {
+      Finish(*call, std::move(result));
+      return;
+    }
+    const absl::Status taken = payload.sound->Take(*payload.prepared->sound, *result);
+    if (!taken.ok()) {
+      Finish(*call, taken);
+      return;
+    }
+    const bool last = payload.sound->last();
+    if (last) {
+      result = Guarded<TaskResult>(
+          "computing", [&]() -> absl::StatusOr<TaskResult> { return payload.sound->Finish(); });
+    }
+    std::vector<models::HeardEvent> events;
+    if (payload.request.on_events && result.ok()) {
+      events = last ? std::exchange(result->events, {}) : payload.sound->TakeEvents();
+    }
+    if (!events.empty() && !call->dead) payload.request.on_events(std::move(events));
+    if (last) {
+      Finish(*call, std::move(result));
+      return;
+    }
+    payload.prepared.reset();
+    if (!scheduler_->PrepareAgain(call)) payload = {};
+  }
+
+  void Finish(PendingCall& call, absl::StatusOr<TaskResult> result) {
     const absl::Status status = WithDetailByCode(result.ok() ? result->status : result.status(),
                                                  "INVALID_DOCUMENT", "TOO_MANY_TOKENS", "document");
     if (!status.ok()) {
@@ -397,12 +486,12 @@ class RuntimeImpl : public Runtime {
     response.model_version = call.payload.model->version;
     response.result = *std::move(result);
     response.tree = std::move(call.payload.prepared->tree);
-    response.timings.prepare = call.prepare_end - call.prepare_begin;
-    response.timings.queue =
-        (call.prepare_begin - call.submitted) + (call.compute_begin - call.prepare_end);
-    response.timings.queue_before_prepare = call.prepare_begin - call.submitted;
-    response.timings.compute = computed - call.compute_begin;
+    response.timings.prepare = call.prepare_time;
+    response.timings.compute = call.compute_time;
     response.timings.total = absl::Now() - call.submitted;
+    response.timings.queue = std::max(
+        absl::ZeroDuration(), response.timings.total - call.prepare_time - call.compute_time);
+    response.timings.queue_before_prepare = call.before_prepare;
     response.received = call.submitted;
     if (call.payload.lease != nullptr) call.payload.lease->Fulfil(response);
     call.payload = {};
@@ -425,6 +514,7 @@ absl::Status CheckLimits(const Limits& limits) {
       {"max_document_bytes", limits.max_document_bytes},
       {"max_document_tokens", limits.max_document_tokens},
       {"max_image_pixels", limits.max_image_pixels},
+      {"max_sound_seconds", limits.max_sound_seconds},
       {"max_queued_bytes", limits.max_queued_bytes},
       {"max_queued_requests", limits.max_queued_requests},
       {"max_batch_tokens", limits.max_batch_tokens},

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct Limits {
   int64_t max_document_bytes = int64_t{256} << 20;  // one document
   int64_t max_document_tokens = 1 << 20;            // anchors included
   int64_t max_image_pixels = 100'000'000;           // one image, before it is resized
+  int64_t max_sound_seconds = 4 * 3600;             // one sound
   int64_t max_queued_bytes = int64_t{1} << 30;      // accepted and not yet answered, all requests
   int64_t max_queued_requests = 4096;
   int64_t max_batch_tokens = 16384;  // one packed batch (a longer document runs alone)
@@ -67,9 +70,16 @@ struct Request {
   std::string id;        // echoed
   std::string model;     // NAME, NAME@VERSION or NAME@LABEL; empty = the default
   std::string document;  // bytes as they stand in the file
+  // In their place a sound that is still arriving (MayFeed); null: `document` is all of it. The
+  // answer ends with what it is closed with, if that is an error. Its permit is the caller's to
+  // grow, to shrink and to commit.
+  std::shared_ptr<models::ByteFeed> feed;
   models::DocumentFormat format = models::DocumentFormat::kAuto;
   std::string file_name;  // only for kAuto; may be empty
   models::TaskRequest task;
+  // Of a sound whose events are asked for: called as events end, on a runtime thread, before
+  // `done`. Must not block. What it was given is not in the response. May be null: all are.
+  std::function<void(std::vector<models::HeardEvent>)> on_events;
   models::PrepareOptions prepare;
   // kSummarize: told the summary's text in parts while it is written, from a runtime thread that
   // computes: it must be quick. Never once the request is answered or its callback runs; may be
@@ -132,6 +142,11 @@ class Runtime {
   // cannot do, a document over the limit (by `num_bytes`, as request.document may not be there
   // yet).
   virtual absl::Status Check(const Request& request, int64_t num_bytes) const = 0;
+
+  // Whether a request can be submitted with a feed that holds `first`, the first bytes of its
+  // document: a sound to be classified, in a format that can be heard as it arrives. Nothing: more
+  // of it has to be seen.
+  virtual std::optional<bool> MayFeed(const Request& request, std::string_view first) const = 0;
 
   // Runs `work` exactly once: with OK on a thread where it may take its time, counted as a request
   // of `num_bytes`, or with the error as Submit would end (before Post returns, or on a runtime

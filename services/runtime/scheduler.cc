@@ -29,6 +29,8 @@ const char* StageName(CallStage stage) {
       return "queue";
     case CallStage::kPreparing:
       return "prepare";
+    case CallStage::kWaiting:
+      return "upload";
     case CallStage::kPrepared:
       return "batch";
     case CallStage::kRunning:
@@ -42,6 +44,7 @@ const char* StageName(CallStage stage) {
 absl::Status DeadlineExceeded(CallStage stage) {
   const char* where = stage == CallStage::kQueued      ? "waiting to be read"
                       : stage == CallStage::kPreparing ? "being read"
+                      : stage == CallStage::kWaiting   ? "waiting for more of its document"
                       : stage == CallStage::kPrepared  ? "waiting for a pass"
                                                        : "being computed";
   return WithDetail(absl::DeadlineExceededError(
@@ -88,6 +91,8 @@ void Scheduler::Detach(PendingCall& call, CallPayload& payload) {
   const CallStage stage = std::exchange(call.stage, CallStage::kDone);
   if (stage == CallStage::kQueued) {
     (call.work ? works_ : documents_).erase(call.place);
+    payload = std::move(call.payload);
+  } else if (stage == CallStage::kWaiting) {
     payload = std::move(call.payload);
   } else if (stage == CallStage::kPrepared) {
     batcher_.Remove(call);
@@ -176,12 +181,22 @@ void Scheduler::EndWork() {
 
 bool Scheduler::PrepareAgain(const std::shared_ptr<PendingCall>& call) {
   std::lock_guard<std::mutex> lock(mu_);
-  if (call->stage != CallStage::kPreparing) return false;
+  if (call->stage != CallStage::kPreparing && call->stage != CallStage::kWaiting &&
+      call->stage != CallStage::kRunning) {
+    return false;
+  }
   call->stage = CallStage::kQueued;
   auto place = documents_.begin();
   while (place != documents_.end() && (*place)->sequence < call->sequence) ++place;
   call->place = documents_.insert(place, call);
   WakeWorker();
+  return true;
+}
+
+bool Scheduler::Park(const std::shared_ptr<PendingCall>& call) {
+  std::lock_guard<std::mutex> lock(mu_);
+  if (call->stage != CallStage::kPreparing) return false;
+  call->stage = CallStage::kWaiting;
   return true;
 }
 

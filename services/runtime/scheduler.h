@@ -63,9 +63,12 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   void EndPrepare();
   void EndWork();
 
-  // Puts a call that is being prepared back into its place in the queue. False: it was answered
-  // meanwhile, and its payload is the caller's to drop.
+  // Puts a call that is being prepared, parked, or whose pass has ended back into its place in the
+  // queue.
+  // False: it was answered meanwhile, and its payload is the caller's to drop.
   bool PrepareAgain(const std::shared_ptr<PendingCall>& call);
+  // Leaves a call that is being prepared until PrepareAgain. False as there.
+  bool Park(const std::shared_ptr<PendingCall>& call);
 
   // The call has its prepared document and num_tokens; queues it for a pass.
   void AddPrepared(const std::shared_ptr<PendingCall>& call);

@@ -3,6 +3,7 @@
 #define STRATA_OPTIONS_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -56,6 +57,18 @@ struct ClientOptions {
   std::vector<std::pair<std::string, std::string>> metadata;  // sent with every call
 };
 
+struct SoundEvent;
+
+// Which events of a sound are told.
+struct SoundEventOptions {
+  float threshold = 0.5F;    // a class is heard where its score reaches this; above 0, at most 1
+  double max_pause_s = 0.5;  // shorter pauses do not end an event
+  double min_event_s = 0;    // shorter events are not told
+  // Neighbouring windows share this much, and each moment is taken from the window in which it lies
+  // further from the border; at most half a window.
+  double overlap_s = 0;
+};
+
 struct ClassifyOptions {
   std::string model;            // empty = the first one that is served
   std::int32_t top_k = 0;       // this many best labels; 0 = all
@@ -63,6 +76,11 @@ struct ClassifyOptions {
   std::int64_t max_tokens = 0;  // 0 = no limit of the caller's
   Truncation truncation = Truncation::kReject;
   std::optional<absl::Duration> timeout;  // absent = ClientOptions::timeout
+  // Of a sound: also what is heard when. INVALID_ARGUMENT with a model that hears no sounds.
+  std::optional<SoundEventOptions> events;
+  // Called as events end, each once, on a thread of the SDK, one call at a time, before Classify
+  // returns; the result has them all. ClassifyMany does not call it.
+  std::function<void(const SoundEvent&)> on_event;
 };
 
 struct EmbedOptions {

@@ -38,7 +38,9 @@ STRATA_API const char* SummaryMethodName(SummaryMethod method);
 
 struct LabelScore {
   std::string label;
-  float probability = 0;  // softmax over all labels
+  // Softmax over all labels; where labels do not exclude each other, each one's own. Of a sound:
+  // the mean over its windows.
+  float probability = 0;
   float logit = 0;
 };
 
@@ -60,6 +62,15 @@ struct TokenCounts {
   std::int64_t num_words_kept =
       0;                  // of these, computed; fewer only where a limit asked for the cut
   ByteRange source_kept;  // from the first to the last token kept
+  double seconds = 0;     // of sound that was heard
+};
+
+// Something heard, with its times from the start of the sound.
+struct SoundEvent {
+  std::string label;
+  double begin_s = 0;
+  double end_s = 0;
+  float peak = 0;  // highest score inside
 };
 
 // Where the time went, as measured by the service (or the engine in this process).
@@ -75,6 +86,7 @@ struct ClassifyResult {
   std::vector<NodeContribution> sentences;  // document order; with `explain` only
   TokenCounts tokens;
   Timings timings;
+  std::vector<SoundEvent> events;  // in the order in which they ended; with `events` only
 };
 
 struct Embedding {
