@@ -292,7 +292,7 @@ TEST_F(CliRunTest, NamesCannotSpeakToTheTerminal) {
 
 TEST_F(CliRunTest, EveryCommandExplainsItself) {
   for (const char* command : {"classify", "batch", "embed", "inspect", "tokenize", "eval", "serve",
-                              "train", "verify", "convert"}) {
+                              "train", "verify", "convert", "match", "rank"}) {
     const Outcome outcome = Run({command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0) << command;
     EXPECT_THAT(outcome.out, HasSubstr(std::string("Usage: strata ") + command));
@@ -356,6 +356,32 @@ TEST_F(CliRunTest, AConvertedModelIsInspectedAndUsed) {
   const Outcome absent = Run({"convert", root_ + "/in", root_ + "/other"});
   EXPECT_EQ(absent.exit_code, 1);
   EXPECT_THAT(absent.err, HasSubstr("holds no weights"));
+}
+
+TEST_F(CliRunTest, DocumentsAreMatchedAndRanked) {
+  const std::string physics = Put("in/physics.md", Text(0, 20));
+  const std::string more = Put("in/more.txt", Text(0, 9) + "It moves in a circle.");
+  const std::string market = Put("in/market.md", Text(1, 20));
+  const auto match = nlohmann::json::parse(Run({"match", "--json", physics, more}).out);
+  EXPECT_EQ(match["status"], "OK");
+  ASSERT_EQ(match["results"].size(), 1);
+  EXPECT_GT(match["results"][0]["score"], 0.9);
+  EXPECT_EQ(match["results"][0]["pairs"].size(), 3);
+  EXPECT_FALSE(match["blocks"].empty());
+  const Outcome shown = Run({"match", physics, more});
+  EXPECT_THAT(shown.out, HasSubstr("right angles"));
+
+  const Outcome ranked = Run({"rank", "--json", physics, market, root_ + "/in/none.md", more});
+  EXPECT_EQ(ranked.exit_code, 1);
+  EXPECT_THAT(ranked.err, HasSubstr("none.md"));
+  const auto ranking = nlohmann::json::parse(ranked.out);
+  ASSERT_EQ(ranking["results"].size(), 3);
+  EXPECT_EQ(ranking["results"][0]["index"], 2);
+  EXPECT_EQ(ranking["results"][1]["index"], 0);
+  EXPECT_EQ(ranking["results"][2]["status"], "NOT_FOUND");
+  const auto best =
+      nlohmann::json::parse(Run({"rank", "--json", "--top", "1", physics, market, more}).out);
+  EXPECT_EQ(best["results"].size(), 1);
 }
 
 // JSON cannot hold such a name as it is: its id must be one of its own, and the same in every run.

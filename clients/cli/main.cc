@@ -32,6 +32,8 @@ int Main(int argc, char** argv) {
   AddEvalCommand(app, invocation);
   AddServeCommand(app, invocation);
   AddTrainCommand(app, invocation);
+  AddMatchCommand(app, invocation);
+  AddRankCommand(app, invocation);
   AddConvertCommand(app, invocation);
   AddVerifyCommand(app, invocation);
   const std::optional<int> ended = ParseCommandLine(app, {argv + 1, argv + argc});

@@ -65,6 +65,10 @@ absl::Status AudioEngine::Check(const TaskRequest& request) const {
   if (request.task == Task::kSummarize) {
     return absl::InvalidArgumentError("a sound has no text to summarize; name a text model");
   }
+  if (request.task == Task::kMatch) {
+    return absl::InvalidArgumentError(
+        "sounds are not matched as documents are; compare their embeddings");
+  }
   if (request.top_k < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("top_k is ", request.top_k, "; it must be 0 (all labels) or more"));

@@ -211,7 +211,7 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   info.architecture = (*encoder)->info().architecture;
   info.model_type = *model_type;
   info.tokenizer = std::string((*tokenizer)->kind());
-  info.tasks = {Task::kEmbed};
+  info.tasks = {Task::kEmbed, Task::kMatch};
   if (classifier->has_value() || (*encoder)->info().classifies) {
     info.tasks.push_back(Task::kClassify);
     info.labels = (*encoder)->info().labels;

@@ -105,7 +105,8 @@ TEST_F(HatEngine, ClassifiesByTheCheckpointsOwnHead) {
   const Hat model = WriteModel();
   auto engine = Load();
   ASSERT_TRUE(engine.ok()) << engine.status();
-  EXPECT_THAT((*engine)->info().tasks, ElementsAre(Task::kEmbed, Task::kClassify));
+  EXPECT_THAT((*engine)->info().tasks,
+              ElementsAre(Task::kEmbed, Task::kMatch, Task::kClassify, Task::kSummarize));
   EXPECT_THAT((*engine)->info().labels, ElementsAre("red", "green", "blue"));
   TaskRequest request;
   request.explain = true;
@@ -186,7 +187,7 @@ TEST_F(HatEngine, AMaskedLmCheckpointGivesVectorsOnly) {
   WriteModel();
   auto engine = Load();
   ASSERT_TRUE(engine.ok()) << engine.status();
-  EXPECT_THAT((*engine)->info().tasks, ElementsAre(Task::kEmbed));
+  EXPECT_THAT((*engine)->info().tasks, ElementsAre(Task::kEmbed, Task::kMatch, Task::kSummarize));
   EXPECT_FALSE((*engine)->Check({}).ok());
 }
 

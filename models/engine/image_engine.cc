@@ -168,7 +168,7 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadImageEngine(const std::string&
   info.architecture = own.architecture;
   info.model_type = name;
   info.input = InputKind::kImage;
-  info.tasks = {Task::kEmbed};
+  info.tasks = {Task::kEmbed, Task::kMatch};
   if (own.num_classes > 0) {
     info.tasks.push_back(Task::kClassify);
     info.labels = own.labels;

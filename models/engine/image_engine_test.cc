@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "models/engine/engine.h"
+#include "models/engine/match.h"
 #include "models/engine/testing/small_models.h"
 #include "models/media/image_test_files.h"
 
@@ -74,6 +75,22 @@ TEST_F(ImageEngineTest, ClassifiesAndEmbedsEncodedImages) {
   double length = 0;
   for (float value : embedded.embeddings[0].values) length += value * value;
   EXPECT_NEAR(length, 1, 1e-5);
+}
+
+TEST_F(ImageEngineTest, ImagesAreMatchedByTheirVectors) {
+  const auto engine = Load();
+  ASSERT_NE(engine, nullptr);
+  const auto first = engine->PrepareImage(PngFile(ToSamples(TestImage(8, 8))), {});
+  const auto second = engine->PrepareImage(PngFile(ToSamples(TestImage(12, 9))), {});
+  ASSERT_TRUE(first.ok() && second.ok());
+  const WorkItem batch[] = {{&*first, {.task = Task::kMatch}}, {&*second, {.task = Task::kMatch}}};
+  const auto results = engine->Run(batch, nullptr);
+  ASSERT_TRUE(results.ok());
+  const MatchScore same = ScoreMatch(engine->info(), (*results)[0], (*results)[0]);
+  const MatchScore other = ScoreMatch(engine->info(), (*results)[0], (*results)[1]);
+  EXPECT_NEAR(same.score, 1, 1e-5);
+  EXPECT_LT(other.score, same.score);
+  EXPECT_FALSE(same.probability.has_value());
 }
 
 TEST_F(ImageEngineTest, BadInputIsAStatusOfItsOwn) {

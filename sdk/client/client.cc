@@ -38,6 +38,23 @@ absl::StatusOr<SummarizeResult> Client::Summarize(const DocumentInput& document,
   return connection_->Summarize(document, options, on_text);
 }
 
+absl::StatusOr<MatchResult> Client::Match(const DocumentInput& document,
+                                          const DocumentInput& candidate,
+                                          const MatchOptions& options) const {
+  absl::StatusOr<Ranking> ranking = connection_->Rank(document, {candidate}, options);
+  if (!ranking.ok()) return ranking.status();
+  if (ranking->results.size() != 1) return absl::InternalError("the candidate was not answered");
+  MatchResult& result = ranking->results[0];
+  if (!result.status.ok()) return result.status;
+  return std::move(result);
+}
+
+absl::StatusOr<Ranking> Client::Rank(const DocumentInput& document,
+                                     const std::vector<DocumentInput>& candidates,
+                                     const MatchOptions& options) const {
+  return connection_->Rank(document, candidates, options);
+}
+
 absl::StatusOr<TokenizeResult> Client::Tokenize(const std::string& text,
                                                 const TokenizeOptions& options) const {
   return connection_->Tokenize(text, options);

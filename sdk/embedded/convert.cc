@@ -65,6 +65,15 @@ Timings FromModels(const runtime::Timings& timings) {
   return {timings.prepare, timings.queue, timings.compute, timings.total};
 }
 
+MatchedDocument FromModels(const runtime::MatchedDocument& document) {
+  MatchedDocument converted{document.id, FromModels(document.tokens), {}};
+  converted.blocks.reserve(document.blocks.size());
+  for (const models::ByteSpan& block : document.blocks) {
+    converted.blocks.push_back(FromModels(block));
+  }
+  return converted;
+}
+
 std::vector<NodeContribution> FromModels(std::vector<models::NodeContribution> nodes) {
   std::vector<NodeContribution> converted;
   converted.reserve(nodes.size());
@@ -235,6 +244,25 @@ SummarizeResult ToSummarizeResult(runtime::Response response) {
   result.tokens = FromModels(response.result.tokens);
   result.timings = FromModels(response.timings);
   return result;
+}
+
+Ranking ToRanking(const runtime::MatchResponse& response) {
+  Ranking ranking;
+  ranking.model = response.model;
+  ranking.document = FromModels(response.document);
+  ranking.timings = FromModels(response.timings);
+  for (const runtime::MatchCandidate& candidate : response.candidates) {
+    MatchResult& result = ranking.results.emplace_back();
+    result.index = static_cast<std::size_t>(candidate.index);
+    result.status = FromRuntime(candidate.status);
+    result.score = candidate.match.score;
+    result.probability = candidate.match.probability;
+    result.candidate = FromModels(candidate.document);
+    for (const models::BlockPair& pair : candidate.pairs) {
+      result.pairs.push_back({FromModels(pair.first), FromModels(pair.second), pair.similarity});
+    }
+  }
+  return ranking;
 }
 
 TokenizeResult FromModels(const models::Tokenizer& tokenizer, const models::Encoding& encoding) {

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "models/document/document_reader.h"
 #include "models/engine/engine.h"
+#include "services/runtime/match_task.h"
 #include "services/runtime/runtime.h"
 #include "strata/options.h"
 #include "strata/result.h"
@@ -27,6 +28,7 @@ SoundEvent FromModels(models::HeardEvent event);
 ClassifyResult ToClassifyResult(runtime::Response response);
 EmbedResult ToEmbedResult(runtime::Response response);
 SummarizeResult ToSummarizeResult(runtime::Response response);
+Ranking ToRanking(const runtime::MatchResponse& response);
 
 TokenizeResult FromModels(const models::Tokenizer& tokenizer, const models::Encoding& encoding);
 DocumentStructure FromModels(const models::DocumentTree& tree, models::DocumentFormat format);

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "sdk/client/many_driver.h"
+#include "sdk/client/rank_in_parts.h"
 #include "sdk/embedded/convert.h"
 #include "sdk/embedded/inspect.h"
 
@@ -33,6 +34,13 @@ absl::StatusOr<runtime::Request> MakeRequest(const DocumentInput& document,
   request.file_name = document.file_name();
   request.deadline = deadline;
   return request;
+}
+
+// Bytes of the candidates that are ranked at one time; those of one call are all in memory.
+constexpr std::int64_t kRankBytes = std::int64_t{256} << 20;
+
+runtime::MatchDocument ToMatchDocument(const DocumentInput& document, std::string bytes) {
+  return {document.id(), std::move(bytes), ToModels(document.format()), document.file_name()};
 }
 
 absl::Time Deadline(const std::optional<absl::Duration>& timeout) {
@@ -177,6 +185,37 @@ class EngineConnection final : public Connection {
                         ToModels(options.max_tokens, options.truncation, options.query), on_text);
     if (!response.ok()) return response.status();
     return ToSummarizeResult(*std::move(response));
+  }
+
+  absl::StatusOr<Ranking> Rank(const DocumentInput& document,
+                               const std::vector<DocumentInput>& candidates,
+                               const MatchOptions& options) override {
+    runtime::MatchRequest request;
+    request.model = options.model;
+    request.top_k = options.top_k;
+    request.block_pairs = options.block_pairs;
+    request.prepare = ToModels(options.max_tokens, options.truncation);
+    request.deadline = Deadline(options.timeout);
+    auto bytes = document.ReadAll();
+    if (!bytes.ok()) return bytes.status();
+    request.document = ToMatchDocument(document, *std::move(bytes));
+    return RankInParts(
+        document, candidates, options.top_k, {.bytes = kRankBytes},
+        [&](const DocumentInput& candidate, std::string content) {
+          request.candidates.push_back(ToMatchDocument(candidate, std::move(content)));
+        },
+        [&]() -> absl::StatusOr<Ranking> {
+          runtime::MatchRequest part = request;
+          request.candidates.clear();
+          std::promise<absl::StatusOr<runtime::MatchResponse>> promise;
+          runtime::Match(*runtime_, std::move(part),
+                         [&](absl::StatusOr<runtime::MatchResponse> response) {
+                           promise.set_value(std::move(response));
+                         });
+          const absl::StatusOr<runtime::MatchResponse> response = promise.get_future().get();
+          if (!response.ok()) return FromRuntime(response.status());
+          return ToRanking(*response);
+        });
   }
 
   absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,

@@ -89,6 +89,37 @@ TEST(EngineConnectionTest, ASummaryIsStoppedFromItsCallback) {
   EXPECT_EQ(parts, 3);
 }
 
+TEST(EngineConnectionTest, RanksAndKeepsWhatCannotBeRead) {
+  const Client client = MakeClient();
+  const auto document = DocumentInput::FromBytes("A text. Another.").set_id("q");
+  const std::vector<DocumentInput> candidates = {
+      DocumentInput::FromFile("/no/such.txt"), DocumentInput::FromBytes("Something else."),
+      DocumentInput::FromBytes("A text. Another.").set_id("same"),
+      DocumentInput::FromBytes(std::string("\0\xff", 2))};
+  MatchOptions options;
+  options.block_pairs = 1;
+  const auto ranking = client.Rank(document, candidates, options);
+  ASSERT_TRUE(ranking.ok()) << ranking.status();
+  EXPECT_EQ(ranking->model, "null");
+  EXPECT_EQ(ranking->document.id, "q");
+  EXPECT_EQ(ranking->document.blocks.size(), 2);
+  ASSERT_EQ(ranking->results.size(), 4);
+  EXPECT_EQ(ranking->results[0].index, 2);
+  EXPECT_EQ(ranking->results[0].candidate.id, "same");
+  EXPECT_NEAR(ranking->results[0].score, 1, 1e-5);
+  EXPECT_EQ(ranking->results[0].pairs.size(), 1);
+  EXPECT_EQ(ranking->results[1].index, 1);
+  EXPECT_TRUE(absl::IsInvalidArgument(ranking->results[2].status));
+  EXPECT_EQ(ranking->results[3].index, 0);
+  EXPECT_TRUE(absl::IsNotFound(ranking->results[3].status));
+
+  const auto match = client.Match(document, candidates[2]);
+  ASSERT_TRUE(match.ok()) << match.status();
+  EXPECT_NEAR(match->score, 1, 1e-5);
+  EXPECT_TRUE(absl::IsNotFound(client.Match(document, candidates[0]).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(client.Rank(document, {}).status()));
+}
+
 TEST(EngineConnectionTest, ErrorsKeepTheirReason) {
   const Client client = MakeClient();
   ClassifyOptions options;

@@ -94,6 +94,13 @@ Timings FromProto(const v1::Timings& timings) {
           FromProto(timings.total())};
 }
 
+MatchedDocument FromProto(const v1::MatchedDocument& document) {
+  MatchedDocument converted{document.id(), FromProto(document.tokens()), {}};
+  converted.blocks.reserve(document.blocks_size());
+  for (const v1::ByteSpan& block : document.blocks()) converted.blocks.push_back(FromProto(block));
+  return converted;
+}
+
 NodeContribution FromProto(const v1::NodeContribution& node) {
   return {node.node(), FromProto(node.kind()), FromProto(node.source()),
           node.text(), node.weight(),          node.contribution()};
@@ -192,6 +199,14 @@ v1::SummarizeOptions ToProto(const SummarizeOptions& options) {
   return converted;
 }
 
+v1::MatchOptions ToProto(const MatchOptions& options) {
+  v1::MatchOptions converted;
+  converted.set_top_k(options.top_k);
+  converted.set_block_pairs(options.block_pairs);
+  *converted.mutable_prepare() = PrepareProto(options.max_tokens, options.truncation);
+  return converted;
+}
+
 ClassifyResult FromProto(const v1::ClassifyResult& result) {
   ClassifyResult converted;
   converted.model = result.model();
@@ -248,6 +263,26 @@ SummarizeResult FromProto(const v1::SummarizeResult& result) {
   return converted;
 }
 
+Ranking FromProto(const v1::MatchResponse& response) {
+  Ranking ranking;
+  ranking.model = response.model();
+  ranking.document = FromProto(response.document());
+  ranking.timings = FromProto(response.timings());
+  for (const v1::MatchResult& result : response.results()) {
+    MatchResult& converted = ranking.results.emplace_back();
+    converted.index = static_cast<std::size_t>(std::max(0, result.index()));
+    converted.candidate = FromProto(result.candidate());
+    if (result.has_error()) converted.status = FromProto(result.error());
+    converted.score = result.score();
+    if (result.has_probability()) converted.probability = result.probability();
+    for (const v1::BlockPair& pair : result.pairs()) {
+      converted.pairs.push_back(
+          {FromProto(pair.document()), FromProto(pair.candidate()), pair.similarity()});
+    }
+  }
+  return ranking;
+}
+
 TokenizeResult FromProto(const v1::TokenizeResponse& response) {
   TokenizeResult converted;
   converted.tokenizer = response.tokenizer();
@@ -291,6 +326,7 @@ ModelDescription FromProto(const v1::Model& model) {
     if (task == v1::TASK_CLASSIFY) converted.tasks.push_back("classify");
     if (task == v1::TASK_EMBED) converted.tasks.push_back("embed");
     if (task == v1::TASK_SUMMARIZE) converted.tasks.push_back("summarize");
+    if (task == v1::TASK_MATCH) converted.tasks.push_back("match");
   }
   converted.labels.assign(model.labels().begin(), model.labels().end());
   converted.num_parameters = model.num_parameters();

@@ -23,11 +23,13 @@ v1::DocumentFormat ToProto(DocumentFormat format);
 v1::ClassifyOptions ToProto(const ClassifyOptions& options);
 v1::EmbedOptions ToProto(const EmbedOptions& options);
 v1::SummarizeOptions ToProto(const SummarizeOptions& options);
+v1::MatchOptions ToProto(const MatchOptions& options);
 
 ClassifyResult FromProto(const v1::ClassifyResult& result);
 // Appends the embeddings; the rest is taken from the last part.
 void AppendFromProto(const v1::EmbedResult& part, EmbedResult& result);
 SummarizeResult FromProto(const v1::SummarizeResult& result);
+Ranking FromProto(const v1::MatchResponse& response);
 TokenizeResult FromProto(const v1::TokenizeResponse& response);
 DocumentStructure FromProto(const v1::InspectDocumentResponse& response);
 ModelDescription FromProto(const v1::Model& model);

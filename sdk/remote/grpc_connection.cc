@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sdk/client/many_driver.h"
+#include "sdk/client/rank_in_parts.h"
 #include "sdk/remote/bidi_stream.h"
 #include "sdk/remote/call_settings.h"
 #include "sdk/remote/convert.h"
@@ -30,6 +31,9 @@ class GrpcConnection final : public Connection {
   absl::StatusOr<SummarizeResult> Summarize(const DocumentInput& document,
                                             const SummarizeOptions& options,
                                             const TextCallback& on_text) override;
+  absl::StatusOr<Ranking> Rank(const DocumentInput& document,
+                               const std::vector<DocumentInput>& candidates,
+                               const MatchOptions& options) override;
   absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
                                           const TokenizeOptions& options) override;
   absl::StatusOr<DocumentStructure> Inspect(const DocumentInput& document,
@@ -93,9 +97,13 @@ class GrpcConnection final : public Connection {
   static absl::StatusOr<v1::Document> WholeDocument(const DocumentInput& document) {
     absl::StatusOr<std::string> content = document.ReadAll();
     if (!content.ok()) return content.status();
+    return MakeDocument(document, *std::move(content));
+  }
+
+  static v1::Document MakeDocument(const DocumentInput& document, std::string content) {
     v1::Document whole;
     whole.set_id(ToUtf8Tail(document.id(), 200));
-    whole.set_content(*std::move(content));
+    whole.set_content(std::move(content));
     whole.set_format(ToProto(document.format()));
     whole.set_file_name(ToUtf8Tail(document.file_name(), 128));
     return whole;
@@ -261,6 +269,30 @@ absl::StatusOr<v1::SummarizeResponse> GrpcConnection::StreamSummary(
       });
   if (!final_error.ok()) return final_error;
   return response;
+}
+
+// Each call encodes the document anew.
+absl::StatusOr<Ranking> GrpcConnection::Rank(const DocumentInput& document,
+                                             const std::vector<DocumentInput>& candidates,
+                                             const MatchOptions& options) {
+  const absl::Time deadline = Deadline(options.timeout);
+  auto whole = WholeDocument(document);
+  if (!whole.ok()) return whole.status();
+  v1::MatchRequest request;
+  request.set_model(options.model);
+  *request.mutable_options() = ToProto(options);
+  *request.mutable_document() = *std::move(whole);
+  return RankInParts(
+      document, candidates, options.top_k, RankPartLimits(),
+      [&](const DocumentInput& candidate, std::string bytes) {
+        *request.add_candidates() = MakeDocument(candidate, std::move(bytes));
+      },
+      [&]() -> absl::StatusOr<Ranking> {
+        const auto response = Call(&Stub::Match, request, deadline);
+        request.clear_candidates();
+        if (!response.ok()) return response.status();
+        return FromProto(*response);
+      });
 }
 
 absl::StatusOr<TokenizeResult> GrpcConnection::Tokenize(const std::string& text,

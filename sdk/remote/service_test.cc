@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "services/grpc/server.h"
 #include "services/runtime/runtime.h"
@@ -117,6 +118,42 @@ TEST_F(ServiceTest, SummariesAreToldWhileTheyAreWritten) {
   SummarizeOptions options;
   options.model = "other";
   EXPECT_TRUE(absl::IsNotFound(client.Summarize(document, options).status()));
+}
+
+TEST_F(ServiceTest, RanksInAsManyCallsAsTheCandidatesNeed) {
+  const Client client = Connect();
+  const std::string same = "A text. Another.";
+  // Three candidates of some 4 MB: more than one call carries.
+  std::string large;
+  while (large.size() < (std::size_t{4} << 20)) large += "Sentences of no importance. ";
+  const std::vector<DocumentInput> candidates = {
+      DocumentInput::FromBytes(large), DocumentInput::FromBytes(large),
+      DocumentInput::FromBytes(same).set_id("same"), DocumentInput::FromFile("/no/such.txt"),
+      DocumentInput::FromBytes(large)};
+  MatchOptions options;
+  options.truncation = Truncation::kKeepHead;
+  options.max_tokens = 1000;
+  options.block_pairs = 2;
+  const auto document = DocumentInput::FromBytes(same).set_id("q");
+  const auto ranking = client.Rank(document, candidates, options);
+  ASSERT_TRUE(ranking.ok()) << ranking.status();
+  EXPECT_EQ(ranking->model, "null");
+  EXPECT_EQ(ranking->document.id, "q");
+  ASSERT_EQ(ranking->results.size(), 5);
+  EXPECT_EQ(ranking->results[0].index, 2);
+  EXPECT_EQ(ranking->results[0].candidate.id, "same");
+  EXPECT_NEAR(ranking->results[0].score, 1, 1e-5);
+  EXPECT_FALSE(ranking->results[0].probability.has_value());
+  EXPECT_EQ(ranking->results[0].pairs.size(), 2);
+  EXPECT_EQ(ranking->results[0].candidate.blocks.size(), 2);
+  EXPECT_EQ(ranking->results[1].score, ranking->results[3].score);
+  EXPECT_EQ(ranking->results[4].index, 3);
+  EXPECT_TRUE(absl::IsNotFound(ranking->results[4].status));
+  options.top_k = 2;
+  EXPECT_EQ(client.Rank(document, candidates, options)->results.size(), 2);
+  EXPECT_TRUE(absl::IsInvalidArgument(client.Rank(document, {}).status()));
+  EXPECT_NEAR(client.Match(document, candidates[2])->score, 1, 1e-5);
+  EXPECT_EQ((*client.ListModels())[0].tasks.back(), "match");
 }
 
 TEST_F(ServiceTest, ErrorsKeepTheirReason) {

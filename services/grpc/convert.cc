@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/grpc/status_details.h"
 #include "services/runtime/error_detail.h"
 
 namespace strata::service {
@@ -86,7 +87,7 @@ v1::Task ToProto(models::Task task) {
     case models::Task::kEmbed:
       return v1::TASK_EMBED;
     case models::Task::kMatch:
-      break;  // no method asks for it yet
+      return v1::TASK_MATCH;
     case models::Task::kSummarize:
       return v1::TASK_SUMMARIZE;
   }
@@ -253,6 +254,26 @@ absl::Status FillOptions(const v1::SummarizeOptions& options, runtime::Request& 
   return FillPrepare(options.prepare(), request.prepare);
 }
 
+absl::StatusOr<runtime::MatchDocument> ToMatchDocument(const v1::Document& document,
+                                                       const std::string& field) {
+  absl::StatusOr<DocumentFormat> format = FromProto(document.format());
+  absl::Status status = CheckId(document.id());
+  if (status.ok()) status = format.status();
+  if (!status.ok()) {
+    return runtime::WithDetail(
+        absl::InvalidArgumentError(absl::StrCat(field, ": ", status.message())),
+        {.reason = "INVALID_FIELD", .field = field});
+  }
+  return runtime::MatchDocument{document.id(), document.content(), *format, document.file_name()};
+}
+
+void ToProto(const runtime::MatchedDocument& document, v1::MatchedDocument* out) {
+  out->set_id(document.id);
+  ToProto(document.tokens, out->mutable_tokens());
+  out->mutable_blocks()->Reserve(static_cast<int>(document.blocks.size()));
+  for (const models::ByteSpan& block : document.blocks) ToProto(block, out->add_blocks());
+}
+
 // Document or DocumentHeader.
 template <typename DocumentLike>
 absl::Status FillDocument(const DocumentLike& document, runtime::Request& request) {
@@ -333,6 +354,25 @@ absl::StatusOr<runtime::InspectRequest> FromProto(const v1::InspectDocumentReque
   request.file_name = document.file_name();
   request.include_tokens = message.include_tokens();
   request.model = message.model();
+  return request;
+}
+
+absl::StatusOr<runtime::MatchRequest> FromProto(const v1::MatchRequest& message) {
+  runtime::MatchRequest request;
+  request.model = message.model();
+  request.top_k = message.options().top_k();
+  request.block_pairs = message.options().block_pairs();
+  if (!message.has_document()) return BadField("document", "is missing");
+  absl::StatusOr<runtime::MatchDocument> document = ToMatchDocument(message.document(), "document");
+  if (!document.ok()) return document.status();
+  request.document = *std::move(document);
+  for (int i = 0; i < message.candidates_size(); ++i) {
+    document = ToMatchDocument(message.candidates(i), absl::StrCat("candidates[", i, "]"));
+    if (!document.ok()) return document.status();
+    request.candidates.push_back(*std::move(document));
+  }
+  absl::Status status = FillPrepare(message.options().prepare(), request.prepare);
+  if (!status.ok()) return status;
   return request;
 }
 
@@ -417,6 +457,30 @@ void ToProto(const runtime::Response& response, v1::SummarizeResult* result) {
   ToProto(response.result.tokens, result->mutable_tokens());
   ToProto(response.timings, result->mutable_timings());
   result->set_model(response.model);
+}
+
+void ToProto(const runtime::MatchResponse& response, v1::MatchResponse* out) {
+  out->set_model(response.model);
+  ToProto(response.document, out->mutable_document());
+  ToProto(response.timings, out->mutable_timings());
+  for (const runtime::MatchCandidate& candidate : response.candidates) {
+    v1::MatchResult* result = out->add_results();
+    result->set_index(candidate.index);
+    if (!candidate.status.ok()) {
+      result->mutable_candidate()->set_id(candidate.document.id);
+      *result->mutable_error() = ToRpcStatus(candidate.status);
+      continue;
+    }
+    result->set_score(candidate.match.score);
+    if (candidate.match.probability) result->set_probability(*candidate.match.probability);
+    ToProto(candidate.document, result->mutable_candidate());
+    for (const models::BlockPair& pair : candidate.pairs) {
+      v1::BlockPair* added = result->add_pairs();
+      ToProto(pair.first, added->mutable_document());
+      ToProto(pair.second, added->mutable_candidate());
+      added->set_similarity(pair.similarity);
+    }
+  }
 }
 
 void ToProto(const runtime::TokenizeResponse& response, v1::TokenizeResponse* out) {

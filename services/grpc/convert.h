@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
+#include "services/runtime/match_task.h"
 #include "services/runtime/runtime.h"
 #include "services/runtime/text_tasks.h"
 #include "strata/v1/strata_service.pb.h"
@@ -31,6 +32,7 @@ absl::StatusOr<runtime::Request> FromProto(const v1::EmbedRequest& request);
 absl::StatusOr<runtime::Request> FromProto(const v1::ClassifyStreamHeader& header);
 absl::StatusOr<runtime::Request> FromProto(const v1::EmbedStreamHeader& header);
 absl::StatusOr<runtime::Request> FromProto(const v1::SummarizeRequest& request);
+absl::StatusOr<runtime::MatchRequest> FromProto(const v1::MatchRequest& request);
 absl::StatusOr<runtime::InspectRequest> FromProto(const v1::InspectDocumentRequest& request);
 runtime::TokenizeRequest FromProto(const v1::TokenizeRequest& request);
 
@@ -40,6 +42,7 @@ void ToProto(const runtime::Response& response, v1::ClassifyResult* result);
 void ToProto(const std::vector<models::HeardEvent>& events, v1::ClassifyResult* result);
 void ToProto(const runtime::Response& response, v1::EmbedResult* result);
 void ToProto(const runtime::Response& response, v1::SummarizeResult* result);
+void ToProto(const runtime::MatchResponse& response, v1::MatchResponse* out);
 void ToProto(const runtime::TokenizeResponse& response, v1::TokenizeResponse* out);
 void ToProto(const runtime::InspectResponse& response, bool include_text,
              v1::InspectDocumentResponse* out);

@@ -69,6 +69,12 @@ class StrataServiceImpl final : public v1::StrataService::CallbackService {
     return guard_.Write<v1::StreamSummaryResponse>(
         context, Scope::kInfer, [&] { return service::StreamSummary(task_, context, request); });
   }
+  grpc::ServerUnaryReactor* Match(grpc::CallbackServerContext* context,
+                                  const v1::MatchRequest* request,
+                                  v1::MatchResponse* response) override {
+    return guard_.Unary(context, Scope::kInfer,
+                        [&] { return service::Match(task_, context, request, response); });
+  }
   grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
                                      const v1::TokenizeRequest* request,
                                      v1::TokenizeResponse* response) override {

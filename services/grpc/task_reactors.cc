@@ -63,6 +63,30 @@ grpc::ServerUnaryReactor* Summarize(const TaskContext& task, grpc::CallbackServe
   return RunTask(task, context, request, response, "ask for fewer sentences");
 }
 
+grpc::ServerUnaryReactor* Match(const TaskContext& task, grpc::CallbackServerContext* context,
+                                const v1::MatchRequest* request, v1::MatchResponse* response) {
+  auto* reactor = new UnaryReactor(task.active, context);
+  absl::StatusOr<runtime::MatchRequest> converted = FromProto(*request);
+  if (!converted.ok()) {
+    reactor->End(converted.status());
+    return reactor;
+  }
+  converted->deadline = DeadlineOf(*context);
+  converted->traceparent = TraceparentOf(*context);
+  reactor->SetCall(runtime::Match(*task.runtime, *std::move(converted),
+                                  [reactor, response, max_bytes = task.max_message_bytes](
+                                      const absl::StatusOr<runtime::MatchResponse>& answer) {
+                                    if (!answer.ok()) {
+                                      reactor->End(answer.status());
+                                      return;
+                                    }
+                                    ToProto(*answer, response);
+                                    reactor->EndWith(response, max_bytes,
+                                                     "send fewer candidates, or ask for fewer");
+                                  }));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* Tokenize(const TaskContext& task, grpc::CallbackServerContext* context,
                                    const v1::TokenizeRequest* request,
                                    v1::TokenizeResponse* response) {

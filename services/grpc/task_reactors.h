@@ -28,6 +28,8 @@ grpc::ServerUnaryReactor* Embed(const TaskContext& task, grpc::CallbackServerCon
 grpc::ServerUnaryReactor* Summarize(const TaskContext& task, grpc::CallbackServerContext* context,
                                     const v1::SummarizeRequest* request,
                                     v1::SummarizeResponse* response);
+grpc::ServerUnaryReactor* Match(const TaskContext& task, grpc::CallbackServerContext* context,
+                                const v1::MatchRequest* request, v1::MatchResponse* response);
 grpc::ServerUnaryReactor* Tokenize(const TaskContext& task, grpc::CallbackServerContext* context,
                                    const v1::TokenizeRequest* request,
                                    v1::TokenizeResponse* response);

@@ -57,7 +57,9 @@ void Give(PendingCall& call, absl::StatusOr<Response> answer) {
 
 std::string CacheKey(const ServedModel& model, const Request& request) {
   const models::TaskRequest& task = request.task;
-  if (task.task != Task::kClassify && task.task != Task::kEmbed) return "";
+  if (task.task != Task::kClassify && task.task != Task::kEmbed && task.task != Task::kMatch) {
+    return "";
+  }
   // Every part has a fixed size or its length before it, so that no two requests look alike.
   std::string head;
   const auto number = [&head](int64_t value) {

@@ -1,5 +1,5 @@
-// The door to Strata: classify, embed and summarize documents, by a service or by the engine in
-// this process.
+// The door to Strata: classify, embed, summarize and match documents, by a service or by the engine
+// in this process.
 //
 //   auto client = strata::Client::Connect("localhost:50051");
 //   if (!client.ok()) ...
@@ -42,6 +42,14 @@ class STRATA_API Client {
   absl::StatusOr<SummarizeResult> Summarize(const DocumentInput& document,
                                             const SummarizeOptions& options = {},
                                             const TextCallback& on_text = nullptr) const;
+  // How well two documents match.
+  absl::StatusOr<MatchResult> Match(const DocumentInput& document, const DocumentInput& candidate,
+                                    const MatchOptions& options = {}) const;
+  // The candidates, best match first. Each document goes through the model once. A candidate that
+  // cannot be read has the error in its own result.
+  absl::StatusOr<Ranking> Rank(const DocumentInput& document,
+                               const std::vector<DocumentInput>& candidates,
+                               const MatchOptions& options = {}) const;
   // Token ids of a text with their bytes; no structure, no special tokens.
   absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
                                           const TokenizeOptions& options = {}) const;

@@ -55,6 +55,9 @@ class STRATA_API Connection {
   virtual absl::StatusOr<SummarizeResult> Summarize(const DocumentInput& document,
                                                     const SummarizeOptions& options,
                                                     const TextCallback& on_text) = 0;
+  virtual absl::StatusOr<Ranking> Rank(const DocumentInput& document,
+                                       const std::vector<DocumentInput>& candidates,
+                                       const MatchOptions& options) = 0;
   virtual absl::StatusOr<TokenizeResult> Tokenize(const std::string& text,
                                                   const TokenizeOptions& options) = 0;
   virtual absl::StatusOr<DocumentStructure> Inspect(const DocumentInput& document,

@@ -128,6 +128,15 @@ struct SummarizeOptions {
   std::optional<absl::Duration> timeout;
 };
 
+struct MatchOptions {
+  std::string model;
+  std::int32_t top_k = 0;        // this many best candidates; 0 = all
+  std::int32_t block_pairs = 0;  // for each of them this many pairs of blocks that are most alike
+  std::int64_t max_tokens = 0;   // of one document
+  Truncation truncation = Truncation::kReject;
+  std::optional<absl::Duration> timeout;
+};
+
 struct TokenizeOptions {
   std::string model;
   std::optional<absl::Duration> timeout;

@@ -3,10 +3,13 @@
 #ifndef STRATA_RESULT_H_
 #define STRATA_RESULT_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "strata/export.h"
 #include "strata/options.h"
@@ -93,7 +96,7 @@ struct Embedding {
   EmbeddingLevel level = EmbeddingLevel::kDocument;
   std::int32_t node = -1;
   ByteRange source;
-  std::vector<float> values;  // [hidden_size]
+  std::vector<float> values;  // [hidden_size]; a document's own vector may be longer
 };
 
 struct EmbedResult {
@@ -132,6 +135,38 @@ struct SummarizeResult {
   Timings timings;
 };
 
+// What a document was compared by.
+struct MatchedDocument {
+  std::string id;  // the document's
+  TokenCounts tokens;
+  std::vector<ByteRange> blocks;  // that were read: SMITH's sentence blocks, else sentences
+};
+
+// Two blocks that are alike.
+struct BlockPair {
+  ByteRange document, candidate;
+  float similarity = 0;  // cosine of their vectors, -1 to 1
+};
+
+// How one candidate compares with a document.
+struct MatchResult {
+  std::size_t index = 0;  // of the candidate, as it was given
+  absl::Status status;  // why it could not be compared; then only index and candidate.id are meant
+  // Of a model that is trained to match, its own score; of any other, the cosine of the documents'
+  // vectors, -1 to 1.
+  float score = 0;
+  std::optional<float> probability;  // that both match; only of a model that is trained to
+  MatchedDocument candidate;
+  std::vector<BlockPair> pairs;  // most alike first; with `block_pairs` only
+};
+
+struct Ranking {
+  std::string model;  // that answered
+  MatchedDocument document;
+  std::vector<MatchResult> results;  // best first; those with an error last
+  Timings timings;                   // of the document; total: until all were compared
+};
+
 struct Token {
   std::int32_t id = 0;
   ByteRange bytes;    // in the text that was given
@@ -163,7 +198,7 @@ struct ModelDescription {
   std::string name;
   std::string architecture;
   std::string tokenizer;
-  std::vector<std::string> tasks;   // "classify", "embed", "summarize"
+  std::vector<std::string> tasks;   // "classify", "embed", "summarize", "match"
   std::vector<std::string> labels;  // by class index
   std::int64_t num_parameters = 0;
   std::int64_t weight_bytes = 0;

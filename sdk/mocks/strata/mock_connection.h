@@ -26,6 +26,10 @@ class MockConnection : public Connection {
               (const DocumentInput& document, const SummarizeOptions& options,
                const TextCallback& on_text),
               (override));
+  MOCK_METHOD(absl::StatusOr<Ranking>, Rank,
+              (const DocumentInput& document, const std::vector<DocumentInput>& candidates,
+               const MatchOptions& options),
+              (override));
   MOCK_METHOD(absl::StatusOr<TokenizeResult>, Tokenize,
               (const std::string& text, const TokenizeOptions& options), (override));
   MOCK_METHOD(absl::StatusOr<DocumentStructure>, Inspect,

@@ -80,7 +80,7 @@ class NullEngine : public models::Engine {
     info_.architecture = "NullEngine";
     info_.model_type = "null";
     info_.tokenizer = "null";
-    info_.tasks = {Task::kClassify, Task::kEmbed, Task::kSummarize};
+    info_.tasks = {Task::kClassify, Task::kEmbed, Task::kSummarize, Task::kMatch};
     info_.labels = {"alpha", "beta", "gamma"};
     info_.hidden_size = options_.hidden_size;
     info_.num_layers = options_.num_layers;
@@ -174,6 +174,10 @@ class NullEngine : public models::Engine {
       Classify(item.request, tree, result);
     } else if (item.request.task == Task::kSummarize) {
       Summarize(item, result);
+    } else if (item.request.task == Task::kMatch) {
+      TaskRequest vectors;
+      vectors.levels = {EmbeddingLevel::kDocument, EmbeddingLevel::kSentence};
+      Embed(vectors, tree, sequence, result);
     } else {
       Embed(item.request, tree, sequence, result);
     }
