@@ -19,6 +19,7 @@ find_library(STRATA_GUMBO_LIBRARY gumbo REQUIRED)
 find_library(STRATA_SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
 find_library(STRATA_ZIP_LIBRARY zip REQUIRED)
 find_library(STRATA_SNAPPY_LIBRARY snappy REQUIRED)
+find_path(STRATA_HNSWLIB_FOLDER hnswlib/hnswlib.h REQUIRED)  # headers only
 find_library(STRATA_SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train REQUIRED)
 find_library(STRATA_SNDFILE_LIBRARY sndfile REQUIRED)
 find_library(STRATA_SOXR_LIBRARY soxr REQUIRED)

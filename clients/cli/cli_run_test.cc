@@ -292,7 +292,7 @@ TEST_F(CliRunTest, NamesCannotSpeakToTheTerminal) {
 
 TEST_F(CliRunTest, EveryCommandExplainsItself) {
   for (const char* command : {"classify", "batch", "embed", "inspect", "tokenize", "eval", "serve",
-                              "train", "verify", "convert", "match", "rank"}) {
+                              "train", "verify", "convert", "match", "rank", "index", "search"}) {
     const Outcome outcome = Run({command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0) << command;
     EXPECT_THAT(outcome.out, HasSubstr(std::string("Usage: strata ") + command));
@@ -382,6 +382,32 @@ TEST_F(CliRunTest, DocumentsAreMatchedAndRanked) {
   const auto best =
       nlohmann::json::parse(Run({"rank", "--json", "--top", "1", physics, market, more}).out);
   EXPECT_EQ(best["results"].size(), 1);
+}
+
+TEST_F(CliRunTest, DocumentsAreIndexedAndFound) {
+  for (int i = 0; i < 6; ++i) Put("in/" + std::to_string(i) + ".md", Text(i, 8 + i));
+  const std::string index = root_ + "/index";
+  const Outcome made = Run({"index", root_ + "/in", index, "--json"});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_EQ(nlohmann::json::parse(made.out)["num_vectors"], 6);
+  for (const bool exact : {false, true}) {
+    std::vector<std::string> search = {"search", "--json", "--top", "3", index, root_ + "/in/4.md"};
+    if (exact) search.push_back("--exact");
+    const Outcome found = Run(search);
+    ASSERT_EQ(found.exit_code, 0) << found.err;
+    const auto results = nlohmann::json::parse(found.out)["results"];
+    ASSERT_EQ(results.size(), 3);
+    EXPECT_EQ(results[0]["id"], root_ + "/in/4.md");
+    EXPECT_NEAR(results[0]["similarity"].get<double>(), 1, 1e-4);
+    for (const auto& result : results) {  // all of its subject
+      const std::string id = result["id"];
+      EXPECT_EQ((id[id.size() - 4] - '0') % 2, 0) << id;
+    }
+  }
+  EXPECT_THAT(Run({"search", index, root_ + "/in/1.md"}).out, HasSubstr("/in/1.md"));
+  EXPECT_THAT(Run({"index", root_ + "/in", index}).err, HasSubstr("not empty"));
+  EXPECT_THAT(Run({"search", root_ + "/in", root_ + "/in/1.md"}).err,
+              HasSubstr("vectors.safetensors"));
 }
 
 // JSON cannot hold such a name as it is: its id must be one of its own, and the same in every run.

@@ -30,6 +30,8 @@ void AddServeCommand(CLI::App& app, Invocation& invocation);
 void AddTrainCommand(CLI::App& app, Invocation& invocation);
 void AddMatchCommand(CLI::App& app, Invocation& invocation);
 void AddRankCommand(CLI::App& app, Invocation& invocation);
+void AddIndexCommand(CLI::App& app, Invocation& invocation);
+void AddSearchCommand(CLI::App& app, Invocation& invocation);
 void AddConvertCommand(CLI::App& app, Invocation& invocation);
 void AddVerifyCommand(CLI::App& app, Invocation& invocation);
 

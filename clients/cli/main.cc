@@ -34,6 +34,8 @@ int Main(int argc, char** argv) {
   AddTrainCommand(app, invocation);
   AddMatchCommand(app, invocation);
   AddRankCommand(app, invocation);
+  AddIndexCommand(app, invocation);
+  AddSearchCommand(app, invocation);
   AddConvertCommand(app, invocation);
   AddVerifyCommand(app, invocation);
   const std::optional<int> ended = ParseCommandLine(app, {argv + 1, argv + argc});
