@@ -33,6 +33,7 @@ void AddRankCommand(CLI::App& app, Invocation& invocation);
 void AddIndexCommand(CLI::App& app, Invocation& invocation);
 void AddSearchCommand(CLI::App& app, Invocation& invocation);
 void AddConvertCommand(CLI::App& app, Invocation& invocation);
+void AddLoadCommand(CLI::App& app, Invocation& invocation);
 void AddVerifyCommand(CLI::App& app, Invocation& invocation);
 
 // "strata COMMAND: MESSAGE" on stderr and, with `json`, {"status", "message"} on stdout; gives

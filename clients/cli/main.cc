@@ -37,6 +37,7 @@ int Main(int argc, char** argv) {
   AddIndexCommand(app, invocation);
   AddSearchCommand(app, invocation);
   AddConvertCommand(app, invocation);
+  AddLoadCommand(app, invocation);
   AddVerifyCommand(app, invocation);
   const std::optional<int> ended = ParseCommandLine(app, {argv + 1, argv + argc});
   return FinishOutput(ended.has_value() ? *ended : invocation.run());

@@ -96,8 +96,8 @@ void ModelChoice::AddFlags(CLI::App& command) {
       ->type_name("S");
 }
 
-absl::StatusOr<Client> ModelChoice::Connect(bool quiet) const {
-  if (!server_.empty()) return ConnectToServer();
+absl::StatusOr<Client> ModelChoice::Connect(bool quiet, const RetryPolicy& retry) const {
+  if (!server_.empty()) return ConnectToServer(retry);
   EmbeddedOptions options;
   options.dtype = dtype_;
   options.compute_threads = threads_;
@@ -114,8 +114,9 @@ absl::StatusOr<Client> ModelChoice::Connect(bool quiet) const {
   return MakeEmbeddedClient(options);
 }
 
-absl::StatusOr<Client> ModelChoice::ConnectToServer() const {
+absl::StatusOr<Client> ModelChoice::ConnectToServer(const RetryPolicy& retry) const {
   ClientOptions options;
+  options.retry = retry;
   options.user_agent = "strata-cli";
   if (tls_ || !tls_ca_.empty() || !tls_cert_.empty() || !tls_key_.empty()) {
     TlsOptions& tls = options.tls.emplace();

@@ -29,8 +29,8 @@ class ModelChoice {
   void AddFlags(CLI::App& command);
 
   // Loads or connects. If no model was named, a person at a terminal is told which one is used,
-  // unless `quiet`.
-  absl::StatusOr<Client> Connect(bool quiet) const;
+  // unless `quiet`. `retry` is for calls to a service.
+  absl::StatusOr<Client> Connect(bool quiet, const RetryPolicy& retry = {}) const;
 
   // Name of the model in requests: empty = the default one.
   std::string model_name() const { return server_.empty() ? "" : model_; }
@@ -41,7 +41,7 @@ class ModelChoice {
   std::optional<absl::Duration> timeout() const;
 
  private:
-  absl::StatusOr<Client> ConnectToServer() const;
+  absl::StatusOr<Client> ConnectToServer(const RetryPolicy& retry) const;
 
   std::string model_;
   std::string dtype_ = "fp32";

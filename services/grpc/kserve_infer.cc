@@ -64,33 +64,60 @@ absl::Status TooLarge(int64_t num_bytes, int64_t max_bytes) {
 }
 
 // The tensors of the answer. INTERNAL: the engine's vectors are not of one length.
-absl::StatusOr<ModelInferResponse> MakeResponse(const InferPlan& plan,
-                                                const std::vector<DocumentAnswer>& answers) {
-  const auto num_documents = static_cast<int64_t>(answers.size());
-  const models::ModelInfo& info = plan.model->engine->info();
+constexpr float kNone = std::numeric_limits<float>::quiet_NaN();  // of a document that failed
+
+// An output's column: each is made only if it is asked for.
+
+void AddLabels(const std::string& name, const InferPlan& plan,
+               const std::vector<DocumentAnswer>& answers, ModelInferResponse* response) {
   const size_t num_labels = NumLabels(plan);
-  size_t width = static_cast<size_t>(info.hidden_size);
+  std::vector<std::string> labels;
+  for (const DocumentAnswer& answer : answers) {
+    for (size_t k = 0; k < num_labels; ++k) {
+      labels.push_back(k < answer.labels.size() ? answer.labels[k].label : "");
+    }
+  }
+  AddBytesOutput(name, {static_cast<int64_t>(answers.size()), static_cast<int64_t>(num_labels)},
+                 labels, plan.raw, response);
+}
+
+void AddProbabilities(const std::string& name, const InferPlan& plan,
+                      const std::vector<DocumentAnswer>& answers, ModelInferResponse* response) {
+  const size_t num_labels = NumLabels(plan);
+  std::vector<float> probabilities;
+  for (const DocumentAnswer& answer : answers) {
+    for (size_t k = 0; k < num_labels; ++k) {
+      probabilities.push_back(k < answer.labels.size() ? answer.labels[k].probability : kNone);
+    }
+  }
+  AddFloatOutput(name, {static_cast<int64_t>(answers.size()), static_cast<int64_t>(num_labels)},
+                 probabilities, plan.raw, response);
+}
+
+absl::Status AddEmbeddings(const std::string& name, const InferPlan& plan,
+                           const std::vector<DocumentAnswer>& answers,
+                           ModelInferResponse* response) {
+  auto width = static_cast<size_t>(plan.model->engine->info().hidden_size);
   for (const DocumentAnswer& answer : answers) {
     if (answer.status.ok() && !answer.embedding.empty()) width = answer.embedding.size();
   }
-  std::vector<std::string> labels, errors;
-  std::vector<float> probabilities, embeddings;
-  std::vector<int64_t> token_counts;
-  const float none = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> embeddings;
+  embeddings.reserve(answers.size() * width);
   for (const DocumentAnswer& answer : answers) {
-    errors.push_back(Describe(answer.status));
-    token_counts.push_back(answer.num_tokens);
-    for (size_t k = 0; k < num_labels; ++k) {
-      const bool there = k < answer.labels.size();
-      labels.push_back(there ? answer.labels[k].label : "");
-      probabilities.push_back(there ? answer.labels[k].probability : none);
-    }
     if (answer.embedding.size() != width && !answer.embedding.empty()) {
       return absl::InternalError("the engine's vectors differ in length");
     }
     embeddings.insert(embeddings.end(), answer.embedding.begin(), answer.embedding.end());
-    if (answer.embedding.empty()) embeddings.resize(embeddings.size() + width, none);
+    if (answer.embedding.empty()) embeddings.resize(embeddings.size() + width, kNone);
   }
+  AddFloatOutput(name, {static_cast<int64_t>(answers.size()), static_cast<int64_t>(width)},
+                 embeddings, plan.raw, response);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModelInferResponse> MakeResponse(const InferPlan& plan,
+                                                const std::vector<DocumentAnswer>& answers) {
+  const auto num_documents = static_cast<int64_t>(answers.size());
   ModelInferResponse response;
   response.set_model_name(plan.model->name);
   response.set_model_version(absl::StrCat(plan.model->version));
@@ -99,23 +126,28 @@ absl::StatusOr<ModelInferResponse> MakeResponse(const InferPlan& plan,
     const std::string name(tensor.name);
     switch (tensor.output) {
       case Output::kLabel:
-        AddBytesOutput(name, {num_documents, static_cast<int64_t>(num_labels)}, labels, plan.raw,
-                       &response);
+        AddLabels(name, plan, answers, &response);
         break;
       case Output::kProbability:
-        AddFloatOutput(name, {num_documents, static_cast<int64_t>(num_labels)}, probabilities,
-                       plan.raw, &response);
+        AddProbabilities(name, plan, answers, &response);
         break;
       case Output::kEmbedding:
-        AddFloatOutput(name, {num_documents, static_cast<int64_t>(width)}, embeddings, plan.raw,
-                       &response);
+        if (absl::Status status = AddEmbeddings(name, plan, answers, &response); !status.ok()) {
+          return status;
+        }
         break;
-      case Output::kTokenCount:
-        AddInt64Output(name, {num_documents}, token_counts, plan.raw, &response);
+      case Output::kTokenCount: {
+        std::vector<int64_t> counts;
+        for (const DocumentAnswer& answer : answers) counts.push_back(answer.num_tokens);
+        AddInt64Output(name, {num_documents}, counts, plan.raw, &response);
         break;
-      case Output::kError:
+      }
+      case Output::kError: {
+        std::vector<std::string> errors;
+        for (const DocumentAnswer& answer : answers) errors.push_back(Describe(answer.status));
         AddBytesOutput(name, {num_documents}, errors, plan.raw, &response);
         break;
+      }
     }
   }
   return response;

@@ -424,16 +424,23 @@ void ModelRepository::UnloadLater(std::string name, Done done) {
 }
 
 void ModelRepository::Enqueue(std::string name, bool load, Done done) {
+  constexpr size_t kMaxJobs = 64;
+  absl::Status refused = DrainingError();
   {
     const std::lock_guard<std::mutex> lock(jobs_mu_);
-    if (!stopping_) {
+    if (!stopping_ && jobs_.size() < kMaxJobs) {
       jobs_.push_back({std::move(name), load, std::move(done)});
       if (!thread_.joinable()) thread_ = std::thread([this] { RunJobs(); });
       jobs_changed_.notify_all();
       return;
     }
+    if (!stopping_) {
+      refused = WithDetail(absl::ResourceExhaustedError(absl::StrCat(
+                               kMaxJobs, " loads and unloads wait already; try again later")),
+                           {.reason = "QUEUE_FULL", .field = {}, .retry_delay = absl::Seconds(5)});
+    }
   }
-  done(DrainingError());
+  done(refused);
 }
 
 void ModelRepository::RunJobs() {

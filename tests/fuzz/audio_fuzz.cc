@@ -10,6 +10,10 @@
 #include "models/media/waveform_reader.h"
 #include "tests/fuzz/fuzz_target.h"
 
+// libsndfile 1.2.0 loses 6 KB where the second header of a Vorbis stream is broken.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:vorbis_info_init\n"; }
+
 namespace strata::fuzz {
 
 std::vector<std::string> Seeds() {
