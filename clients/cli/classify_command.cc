@@ -61,8 +61,24 @@ void PrintEvent(const SoundEvent& event) {
   FlushOutput();
 }
 
+// Each sentence or section with its label, and where it stands.
+void PrintLabelled(const std::vector<LabelledNode>& nodes) {
+  for (const LabelledNode& node : nodes) {
+    if (node.labels.empty()) continue;
+    const std::string text = OneLine(node.text, 48);
+    std::printf("  %-16s %5.1f %%  %s  bytes %s to %s\n", OneLine(node.labels[0].label, 16).c_str(),
+                100.0 * node.labels[0].probability, text.empty() ? "(no heading)" : text.c_str(),
+                FormatCount(node.source.begin).c_str(), FormatCount(node.source.end).c_str());
+  }
+  if (nodes.empty()) return;
+  std::printf(
+      "  Share of %s\n",
+      Counted(static_cast<std::int64_t>(nodes.size()), NodeKindName(nodes[0].kind)).c_str());
+}
+
 void PrintResult(const ClassifyResult& result, const ClassifyArguments& arguments) {
   std::printf("%s\n", Printable(result.id).c_str());
+  PrintLabelled(result.labelled_nodes);
   for (const LabelScore& label : result.labels) {
     std::printf("  %s %5.1f %%  %s\n", Bar(label.probability, 20).c_str(),
                 100.0 * label.probability, Printable(label.label).c_str());

@@ -153,6 +153,49 @@ TEST_F(CliRunTest, SummarizeWritesWithAModelThatCan) {
   EXPECT_EQ(Run({"summarize", "--model", model, "--query", "<S2S>", file}).exit_code, 0);
 }
 
+// From labelled sentences to a model that labels those of a text.
+TEST_F(CliRunTest, SentencesAreLabelledByAModelThatWasTrained) {
+  std::string lines;
+  for (int d = 0; d < 24; ++d) {
+    const std::string n = std::to_string(d);
+    lines += R"({"sentences":["We know the old tide )" + n +
+             R"( well.","We measure the new soil )" + n +
+             R"( here."],"labels":["background","method"],"summary":"The old tide."})" + "\n";
+  }
+  const std::string file = Put("roles.jsonl", lines), model = root_ + "/roles";
+  const Outcome trained = Run({"train", "--task",          "sentences", file,
+                               model,   "--vocab-size",    "300",       "--d-model",
+                               "32",    "--d-kv",          "16",        "--d-ff",
+                               "32",    "--epochs",        "20",        "--batch",
+                               "4",     "--learning-rate", "0.01",      "--threads",
+                               "1",     "--class-balance", "0.5",       "--json"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const Outcome scored = Run({"eval", "--json", "--model", model, file});
+  ASSERT_EQ(scored.exit_code, 0) << scored.err;
+  const auto score = nlohmann::json::parse(scored.out);
+  EXPECT_EQ(score["num_documents"], 24);
+  EXPECT_EQ(score["num_labels"], 48);
+  EXPECT_GE(score["accuracy"], 0.95);
+  EXPECT_LE(score["accuracy_interval"][0], score["accuracy"]);
+  EXPECT_THAT(Run({"eval", "--model", model, file}).out,
+              AllOf(HasSubstr("Truth in rows"), HasSubstr("48 labels"), HasSubstr("macro-F1")));
+
+  const std::string text = "We know the old tide. We measure the new soil.";
+  const std::string note = Put("note.txt", text);
+  const auto answer =
+      nlohmann::json::parse(Run({"classify", "--json", "--model", model, note}).out);
+  ASSERT_EQ(answer["labelled_nodes"].size(), 2);
+  EXPECT_EQ(answer["labelled_nodes"][0]["label"], "background");
+  EXPECT_EQ(answer["labelled_nodes"][1]["label"], "method");
+  EXPECT_EQ(answer["labelled_nodes"][1]["bytes"], nlohmann::json({22, 46}));
+  EXPECT_THAT(Run({"classify", "--model", model, note}).out, HasSubstr("We measure the new soil."));
+
+  const auto rouge = nlohmann::json::parse(
+      Run({"eval", "--task", "summaries", "--json", "--model", model, file}).out);
+  EXPECT_EQ(rouge["num_documents"], 24);
+  EXPECT_EQ(rouge["rouge"]["rouge1"]["recall"], 1) << "both sentences are taken";
+}
+
 TEST_F(CliRunTest, ErrorsAreSaidAndCounted) {
   const std::string good = Put("in/a.md", Text(0, 5));
   const std::string bad = Put("in/b.txt", std::string("\xff\xfe\x00 no text", 12));

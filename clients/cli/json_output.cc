@@ -26,6 +26,28 @@ Json ToJson(const Timings& timings) {
           {"total", absl::ToDoubleMilliseconds(timings.total)}};
 }
 
+Json ToJson(const std::vector<LabelScore>& labels) {
+  Json array = Json::array();
+  for (const LabelScore& label : labels) {
+    array.push_back(
+        {{"label", label.label}, {"probability", label.probability}, {"logit", label.logit}});
+  }
+  return array;
+}
+
+Json ToJson(const std::vector<LabelledNode>& nodes) {
+  Json array = Json::array();
+  for (const LabelledNode& node : nodes) {
+    array.push_back({{"node", node.node},
+                     {"kind", NodeKindName(node.kind)},
+                     {"bytes", cli::ToJson(node.source)},
+                     {"text", node.text},
+                     {"label", node.labels.empty() ? "" : node.labels[0].label},
+                     {"labels", ToJson(node.labels)}});
+  }
+  return array;
+}
+
 Json ToJson(const std::vector<NodeContribution>& nodes) {
   Json array = Json::array();
   for (const NodeContribution& node : nodes) {
@@ -49,12 +71,8 @@ Json ToJson(const ClassifyResult& result) {
     json["label"] = result.labels[0].label;
     json["probability"] = result.labels[0].probability;
   }
-  Json labels = Json::array();
-  for (const LabelScore& label : result.labels) {
-    labels.push_back(
-        {{"label", label.label}, {"probability", label.probability}, {"logit", label.logit}});
-  }
-  json["labels"] = std::move(labels);
+  json["labels"] = ToJson(result.labels);
+  if (!result.labelled_nodes.empty()) json["labelled_nodes"] = ToJson(result.labelled_nodes);
   if (!result.sentences.empty() || !result.sections.empty()) {
     json["sections"] = ToJson(result.sections);
     json["sentences"] = ToJson(result.sentences);
@@ -142,7 +160,8 @@ Json ToJson(const ModelDescription& model) {
           {"num_layers", model.num_layers},
           {"num_parameters", model.num_parameters},
           {"weight_bytes", model.weight_bytes},
-          {"labels", model.labels}};
+          {"labels", model.labels},
+          {"label_level", model.labels.empty() ? "" : NodeKindName(model.label_level)}};
 }
 
 Json ToJson(const ClassificationScore& score) {
@@ -162,9 +181,19 @@ Json ToJson(const ClassificationScore& score) {
                        {"count", score.confusion[i][j]}});
     }
   }
-  return {{"num_documents", score.num_documents}, {"accuracy", score.accuracy},
-          {"macro_f1", score.macro_f1},           {"mean_log_loss", score.mean_log_loss},
-          {"classes", std::move(classes)},        {"confusion", std::move(mixed)}};
+  Json json = {{"num_documents", score.num_documents},
+               {"num_labels", score.num_labels},
+               {"accuracy", score.accuracy},
+               {"macro_f1", score.macro_f1},
+               {"mean_log_loss", score.mean_log_loss}};
+  // A run that was resumed knows its best epoch's scores, not their intervals.
+  if (score.accuracy_interval.high > 0) {
+    json["accuracy_interval"] = {score.accuracy_interval.low, score.accuracy_interval.high};
+    json["macro_f1_interval"] = {score.macro_f1_interval.low, score.macro_f1_interval.high};
+  }
+  json["classes"] = std::move(classes);
+  json["confusion"] = std::move(mixed);
+  return json;
 }
 
 Json ErrorToJson(const std::string& id, const absl::Status& status) {

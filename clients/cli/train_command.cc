@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "clients/cli/command.h"
@@ -22,6 +23,7 @@ namespace {
 
 struct TrainArguments {
   TrainOptions options;
+  std::string task = "documents";
   bool quiet = false;
   bool json = false;
 };
@@ -75,6 +77,7 @@ absl::Status WithFlagNames(const absl::Status& status) {
                                              {"max_gradient_norm", "--max-gradient-norm"},
                                              {"label_smoothing", "--label-smoothing"},
                                              {"sentence_loss", "--sentence-loss"},
+                                             {"class_balance", "--class-balance"},
                                              {"head_dropout", "--head-dropout"},
                                              {"token_dropout", "--token-dropout"},
                                              {"sentence_share", "--sentence-share"},
@@ -87,6 +90,8 @@ int Train(TrainArguments arguments) {
   const auto path = SpoolStandardInput(arguments.options.train_path);
   if (!path.ok()) return Fail("train", path.status(), arguments.json);
   arguments.options.train_path = *path;
+  if (arguments.task == "sections") arguments.options.task = TrainTask::kSections;
+  if (arguments.task == "sentences") arguments.options.task = TrainTask::kSentences;
   // A first Ctrl-C ends the run in order; what its last finished epoch left can be resumed.
   struct sigaction action = {};
   action.sa_handler = [](int) { interrupted = true; };
@@ -143,11 +148,14 @@ int Train(TrainArguments arguments) {
                {"held_out", cli::ToJson(report->best)}});
   } else {
     std::printf(
-        "%s: epoch %d is the best%s: accuracy %.4f, macro-F1 %.4f on %s\n"
+        "%s: epoch %d is the best%s: accuracy %.4f, macro-F1 %.4f on %s%s\n"
         "  trained on %s; %s parameters; took %s\n",
         Printable(arguments.options.output_folder).c_str(), report->best_epoch,
         report->stopped_early ? " (stopped early)" : "", report->best.accuracy,
         report->best.macro_f1, Counted(report->num_held_out_documents, "held-out document").c_str(),
+        report->best.num_labels > report->num_held_out_documents
+            ? absl::StrCat(", ", Counted(report->best.num_labels, "label")).c_str()
+            : "",
         Counted(report->num_train_documents, "document").c_str(),
         FormatCount(report->num_parameters).c_str(), FormatSeconds(report->seconds).c_str());
   }
@@ -200,10 +208,16 @@ void AddRecipeFlags(CLI::App& command, TrainRecipe& recipe) {
   share("--beta2", recipe.beta2, "AdamW");
   number("--max-gradient-norm", recipe.max_gradient_norm, "Longer gradients are cut to it");
   share("--label-smoothing", recipe.label_smoothing, "Share of the target given to all labels");
-  number("--sentence-loss", recipe.sentence_loss, "Weight of each sentence's own prediction");
+  number("--sentence-loss", recipe.sentence_loss,
+         "Weight of each sentence's own prediction; with --task sentences or sections: of what it "
+         "says without its neighbours");
+  add("--class-balance", recipe.class_balance,
+      "0: every label counts alike; 1: every class, however rare; between: in between", "X",
+      NumberThat("0 to 1", [](double x) { return x >= 0 && x <= 1; }));
   share("--dropout", recipe.dropout, "In the encoder");
   share("--head-dropout", recipe.head_dropout, "Before the classifier");
-  add("--sentence-share", recipe.sentence_share, "Share of the sentences an epoch sees", "X",
+  add("--sentence-share", recipe.sentence_share,
+      "Of documents: share of the sentences an epoch sees", "X",
       NumberThat("above 0 and at most 1", [](double x) { return x > 0 && x <= 1; }));
   share("--token-dropout", recipe.token_dropout, "Share of a sentence's tokens left out");
   number("--embedding-std", recipe.embedding_std, "Spread of the first embeddings");
@@ -223,12 +237,18 @@ void AddTrainCommand(CLI::App& app, Invocation& invocation) {
   CLI::App& command = *app.add_subcommand("train", "Trains a classifier from labelled documents");
   command
       .add_option("TRAIN", options.train_path,
-                  "JSON Lines (also .gz) with \"label\" and \"text\" or \"sections\" on each line; "
-                  "- is the "
-                  "standard input")
+                  "JSON Lines (also .gz) with \"label\" (or \"labels\", see --task) and \"text\", "
+                  "\"sentences\" or \"sections\" on each line; - is the standard input")
       ->required();
   command.add_option("OUT", options.output_folder, "The model folder to make; new or empty")
       ->required();
+  command
+      .add_option("--task", arguments->task,
+                  "What gets a label: documents (field \"label\"), or sections or sentences (field "
+                  "\"labels\", one for each, in order; null = not known)")
+      ->check(CLI::IsMember({"documents", "sections", "sentences"}))
+      ->capture_default_str()
+      ->type_name("NAME");
   command
       .add_option("--held-out", options.held_out_path,
                   "Documents to score each epoch on, never trained on")
@@ -258,6 +278,7 @@ void AddTrainCommand(CLI::App& app, Invocation& invocation) {
   command.footer(
       "Examples:\n"
       "  strata train train.jsonl.gz my-model --held-out dev.jsonl.gz --patience 3\n"
+      "  strata train --task sentences roles.jsonl my-roles --layers 2\n"
       "  strata classify --model my-model notes.md");
   command.callback(
       [arguments, &invocation] { invocation.run = [arguments] { return Train(*arguments); }; });

@@ -10,6 +10,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "models/document/ascii_text.h"
 #include "models/document/gzip_file.h"
 #include "models/document/json_text.h"
@@ -17,13 +18,24 @@
 namespace strata::models {
 namespace {
 
-// A string, or a number as it is written; empty if there is none.
-std::string ScalarField(simdjson::dom::object object, std::string_view name) {
-  simdjson::dom::element element;
-  if (object.at_key(name).get(element) != simdjson::SUCCESS) return "";
+// A string, or a number as it is written; empty for anything else.
+std::string Scalar(simdjson::dom::element element) {
   if (std::string_view text; element.get(text) == simdjson::SUCCESS) return std::string(text);
   if (element.is_array() || element.is_object() || element.is_null()) return "";
   return simdjson::minify(element);
+}
+
+std::string ScalarField(simdjson::dom::object object, std::string_view name) {
+  simdjson::dom::element element;
+  return object.at_key(name).get(element) == simdjson::SUCCESS ? Scalar(element) : "";
+}
+
+std::vector<std::string> ScalarsField(simdjson::dom::object object, std::string_view name) {
+  std::vector<std::string> values;
+  simdjson::dom::array array;
+  if (object.at_key(name).get(array) != simdjson::SUCCESS) return values;
+  for (simdjson::dom::element element : array) values.push_back(Scalar(element));
+  return values;
 }
 
 // What is wrong with a line that holds no object.
@@ -140,6 +152,9 @@ absl::StatusOr<bool> JsonLinesReader::Next(JsonLine& line) {
   simdjson::dom::object object;
   if (root.get(object) != simdjson::SUCCESS) return state.Error(DescribeLine(line));
   line.label = ScalarField(object, "label");
+  line.labels = ScalarsField(object, "labels");
+  line.summary = absl::StrJoin(ScalarsField(object, "summary"), "\n");
+  if (line.summary.empty()) line.summary = ScalarField(object, "summary");
   line.id = ScalarField(object, "id");
   if (line.id.empty()) line.id = absl::StrCat(line.line_number);
   return true;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "models/document/document_reader.h"
@@ -15,7 +16,11 @@ struct JsonLine {
   int64_t line_number = 0;  // from 1
   std::string id;           // field "id", else the line number
   std::string label;        // field "label", else empty
-  std::string json;         // the line itself: ReadDocument(json, kJson) gives its tree
+  // Field "labels", a list: one for each sentence (or section); an entry that is null, or neither a
+  // string nor a number, is empty. Without the field, empty.
+  std::vector<std::string> labels;
+  std::string summary;  // field "summary": a string, or a list of them as lines; else empty
+  std::string json;     // the line itself: ReadDocument(json, kJson) gives its tree
 };
 
 // Reads one line at a time; memory does not grow with the file. Not thread-safe.

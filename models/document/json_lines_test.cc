@@ -65,6 +65,25 @@ TEST_F(JsonLinesTest, PlainAndGzipAlike) {
   EXPECT_EQ(ReadAll(), "");
 }
 
+TEST_F(JsonLinesTest, LabelsOfPartsAndSummaries) {
+  Write(
+      "{\"sentences\":[\"A.\",\"B.\"],\"labels\":[\"x\",null,3,[1]],\"summary\":[\"One.\",\"Two.\"]"
+      "}\n"
+      "{\"text\":\"A.\",\"labels\":\"x\",\"summary\":\"One.\"}\n{\"text\":\"A.\",\"summary\":[]}"
+      "\n");
+  auto reader = JsonLinesReader::Open(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  JsonLine line;
+  ASSERT_TRUE((*reader)->Next(line).value_or(false));
+  EXPECT_EQ(line.labels, (std::vector<std::string>{"x", "", "3", ""}));
+  EXPECT_EQ(line.summary, "One.\nTwo.");
+  ASSERT_TRUE((*reader)->Next(line).value_or(false));
+  EXPECT_TRUE(line.labels.empty());
+  EXPECT_EQ(line.summary, "One.");
+  ASSERT_TRUE((*reader)->Next(line).value_or(false));
+  EXPECT_EQ(line.summary, "");
+}
+
 TEST_F(JsonLinesTest, ABadLineIsNamedAndTheNextOneRead) {
   Write("{\"id\":\"a\"}\n{\"id\":\n[1]\n{\"id\":\"d\"}\n");
   const std::string all = ReadAll();

@@ -24,17 +24,6 @@ int32_t SectionOf(const DocumentTree& tree, int32_t node) {
   return std::max(node, 0);
 }
 
-std::string HeadingOf(const DocumentTree& tree, int32_t section) {
-  for (size_t n = static_cast<size_t>(section) + 1; n < tree.nodes().size(); ++n) {
-    const Node& node = tree.nodes()[n];
-    if (node.level <= tree.nodes()[static_cast<size_t>(section)].level) break;
-    if (node.kind == NodeKind::kHeading && node.parent == section) {
-      return std::string(tree.TextOf(node));
-    }
-  }
-  return "";
-}
-
 void Explain(const DocumentView& view, LabelKind kind, int64_t best, TaskResult& result) {
   const DocumentEvidence evidence = EvidenceOf(view);
   at::Tensor effects = evidence.effects.select(1, best);
@@ -211,6 +200,17 @@ std::vector<float> ToVector(const at::Tensor& vector, bool normalize) {
   const auto scale = static_cast<float>(sum > 0 ? 1.0 / std::sqrt(sum) : 0.0);
   for (float& number : numbers) number *= scale;
   return numbers;
+}
+
+std::string HeadingOf(const DocumentTree& tree, int32_t section) {
+  for (size_t n = static_cast<size_t>(section) + 1; n < tree.nodes().size(); ++n) {
+    const Node& node = tree.nodes()[n];
+    if (node.level <= tree.nodes()[static_cast<size_t>(section)].level) break;
+    if (node.kind == NodeKind::kHeading && node.parent == section) {
+      return std::string(tree.TextOf(node));
+    }
+  }
+  return "";
 }
 
 DocumentEvidence EvidenceOf(const DocumentView& view) {

@@ -32,6 +32,9 @@ std::vector<float> ToVector(const at::Tensor& vector, bool normalize);
 
 TokenCounts CountTokens(const DocumentView& view);
 
+// The text of a section's own heading; empty without one.
+std::string HeadingOf(const DocumentTree& tree, int32_t section);
+
 // How much the anchors of one document counted for its labels.
 struct DocumentEvidence {
   std::vector<int64_t> tokens;  // [n] of the document's sequence

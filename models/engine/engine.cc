@@ -24,6 +24,7 @@
 #include "models/engine/audio_engine.h"
 #include "models/engine/extract_answer.h"
 #include "models/engine/image_engine.h"
+#include "models/engine/label_answer.h"
 #include "models/engine/registry.h"
 #include "models/engine/summary_writer.h"
 #include "models/heads/sentence_classifier.h"
@@ -38,11 +39,12 @@ class LoadedEngine : public Engine {
   LoadedEngine(ModelInfo info, std::unique_ptr<const Tokenizer> tokenizer,
                std::unique_ptr<const Encoder> encoder,
                std::optional<SentenceClassifierWeights> classifier,
-               std::optional<SummaryWriter> writer)
+               std::optional<NodeLabeller> labeller, std::optional<SummaryWriter> writer)
       : info_(std::move(info)),
         tokenizer_(std::move(tokenizer)),
         encoder_(std::move(encoder)),
         classifier_(std::move(classifier)),
+        labeller_(std::move(labeller)),
         writer_(std::move(writer)) {}
 
   const ModelInfo& info() const override { return info_; }
@@ -68,6 +70,7 @@ class LoadedEngine : public Engine {
   const std::unique_ptr<const Tokenizer> tokenizer_;
   const std::unique_ptr<const Encoder> encoder_;
   const std::optional<SentenceClassifierWeights> classifier_;
+  const std::optional<NodeLabeller> labeller_;
   const std::optional<SummaryWriter> writer_;
 };
 
@@ -190,7 +193,10 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   if (!tokenizer.ok()) return tokenizer.status();
   auto weights = ReadModelWeights(folder);
   if (!weights.ok()) return weights.status();
-  auto encoder = (*loader)(*config_json, *weights, **tokenizer, IsSentenceClassifierKey, folder,
+  const auto is_head_key = [](const std::string& key) {
+    return IsSentenceClassifierKey(key) || IsNodeLabellerKey(key);
+  };
+  auto encoder = (*loader)(*config_json, *weights, **tokenizer, is_head_key, folder,
                            WeightTypeOf(options.precision));
   if (!encoder.ok()) return encoder.status();
   if (absl::Status status = CheckTokenizer(**tokenizer, (*encoder)->info().vocab_size, folder);
@@ -199,6 +205,12 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   }
   auto classifier = LoadClassifier(*weights, (*encoder)->info(), folder);
   if (!classifier.ok()) return classifier.status();
+  auto labeller = LoadNodeLabeller(*weights, *config_json, (*encoder)->info(), folder);
+  if (!labeller.ok()) return labeller.status();
+  if (classifier->has_value() && labeller->has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        folder, ": the weights hold a head for documents and one for their nodes; keep one"));
+  }
 
   std::optional<SummaryWriter> writer;
   if (const SequenceDecoder* decoder = (*encoder)->decoder()) {
@@ -212,9 +224,10 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   info.model_type = *model_type;
   info.tokenizer = std::string((*tokenizer)->kind());
   info.tasks = {Task::kEmbed, Task::kMatch};
-  if (classifier->has_value() || (*encoder)->info().classifies) {
+  if (classifier->has_value() || labeller->has_value() || (*encoder)->info().classifies) {
     info.tasks.push_back(Task::kClassify);
     info.labels = (*encoder)->info().labels;
+    if (labeller->has_value()) info.label_level = (*labeller)->level;
   }
   info.tasks.push_back(Task::kSummarize);
   for (const auto& [key, view] : *weights) info.num_parameters += view.num_elements();
@@ -226,7 +239,7 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadFolder(const std::string& fold
   info.match_amplifier = (*encoder)->info().match_amplifier;
   return std::make_shared<const LoadedEngine>(std::move(info), *std::move(tokenizer),
                                               *std::move(encoder), *std::move(classifier),
-                                              std::move(writer));
+                                              *std::move(labeller), std::move(writer));
 }
 
 }  // namespace
@@ -236,7 +249,7 @@ absl::Status LoadedEngine::Check(const TaskRequest& request) const {
     return absl::InvalidArgumentError("events are of sounds, and this model reads text");
   }
   if (request.task == Task::kClassify) {
-    if (!classifier_ && !encoder_->info().classifies) {
+    if (!classifier_ && !labeller_ && !encoder_->info().classifies) {
       return absl::InvalidArgumentError(
           "this model has no classification head; ask it for embeddings, or name another model");
     }
@@ -319,6 +332,7 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
     absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const {
   std::vector<TaskResult> results(batch.size());
   std::vector<const AnchoredSequence*> sequences;
+  std::vector<const PreparedDocument*> documents;
   std::vector<size_t> places;  // of the documents that are computed
   for (size_t i = 0; i < batch.size(); ++i) {
     const AnchoredSequence& sequence = batch[i].document->sequence;
@@ -331,18 +345,28 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
     }
     if (!results[i].status.ok()) continue;
     sequences.push_back(&sequence);
+    documents.push_back(batch[i].document);
     places.push_back(i);
   }
   if (sequences.empty()) return results;
 
   auto packed = Pack(sequences);
   if (!packed.ok()) return packed.status();
-  auto output = encoder_->ForwardWithHead(*packed, classifier_ || WantsStates(batch), cancelled);
+  auto output =
+      encoder_->ForwardWithHead(*packed, classifier_ || labeller_ || WantsStates(batch), cancelled);
   if (!output.ok()) return output.status();
   std::optional<SentenceClassifierOutput> classified;
   if (classifier_) {
     classified =
         ClassifySentences(*classifier_, output->states, *packed, encoder_->info().norm_epsilon);
+  }
+  LabelledAnchors anchors;
+  at::Tensor node_labels;
+  if (labeller_) {
+    anchors = AnchorsToLabel(documents, *packed, labeller_->level);
+    node_labels =
+        LabelNodes(labeller_->weights, output->states, anchors, encoder_->info().norm_epsilon)
+            .marginals;
   }
   const LabelKind kind = classifier_ ? LabelKind::kOneOfAll : encoder_->info().label_kind;
   std::vector<SummaryWriter::Job> written;
@@ -352,7 +376,9 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
     const DocumentView view{*item.document, *packed, static_cast<int64_t>(b), *output,
                             classified ? &*classified : nullptr};
     result.tokens = CountTokens(view);
-    if (item.request.task == Task::kClassify) {
+    if (item.request.task == Task::kClassify && labeller_) {
+      AnswerLabels(view, anchors, node_labels, info_.labels, item.request, result);
+    } else if (item.request.task == Task::kClassify) {
       AnswerClassify(view, info_.labels, kind, item.request, result);
     } else if (item.request.task == Task::kMatch) {
       AnswerMatch(view, result);

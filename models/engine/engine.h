@@ -33,6 +33,7 @@ struct ModelInfo {
   std::string tokenizer;     // Tokenizer::kind()
   std::vector<Task> tasks;
   std::vector<std::string> labels;  // by class index; empty without a classification head
+  NodeKind label_level = NodeKind::kDocument;  // what gets a label; or kSection, or kSentence
   int64_t num_parameters = 0;
   int64_t weight_bytes = 0;  // in memory
   WeightPrecision precision = WeightPrecision::kFloat32;

@@ -73,9 +73,10 @@ struct EventRequest {
 // sentences or blocks, as they are, in TaskResult::embeddings.
 struct TaskRequest {
   Task task = Task::kClassify;
-  // kClassify: this many best labels; 0 = all.
+  // kClassify: this many best labels, of each node too; 0 = all.
   int32_t top_k = 0;
-  // kClassify: also say how much every section and sentence counted.
+  // kClassify: also say how much every section and sentence counted. A model that labels these
+  // says nothing more.
   bool explain = false;
   // kClassify of a sound: also what is heard when.
   std::optional<EventRequest> events;
@@ -93,6 +94,16 @@ struct LabelScore {
   // (regression). Of a sound: the mean over its windows.
   float probability = 0;
   float logit = 0;
+};
+
+// What a model that labels sentences or sections says of one. The probabilities take the
+// neighbours' labels into account; a logit here is the logarithm of its probability.
+struct LabelledNode {
+  int32_t node = -1;  // in DocumentTree::nodes()
+  NodeKind kind = NodeKind::kSentence;
+  ByteSpan source;                 // bytes of the source
+  std::string text;                // the sentence; a section's heading (may be empty)
+  std::vector<LabelScore> labels;  // best first
 };
 
 // How much one node counted for the best label. weight: the share of the pooling that went to it,
@@ -165,10 +176,13 @@ struct HeardEvent {
 // One document's answer. If `status` is not OK nothing else is meant.
 struct TaskResult {
   absl::Status status;
-  std::vector<LabelScore> labels;           // best first
-  std::vector<NodeContribution> sentences;  // document order
-  std::vector<NodeContribution> sections;   // document order
-  std::vector<Embedding> embeddings;        // by level as asked, then document order
+  // Best first. Of a model that labels sentences or sections: the mean over these, which is the
+  // share that each label is expected to have.
+  std::vector<LabelScore> labels;
+  std::vector<LabelledNode> labelled_nodes;  // document order; of such a model only
+  std::vector<NodeContribution> sentences;   // document order
+  std::vector<NodeContribution> sections;    // document order
+  std::vector<Embedding> embeddings;         // by level as asked, then document order
   Summary summary;
   std::vector<HeardEvent> events;  // as they ended; with `events` only
   TokenCounts tokens;

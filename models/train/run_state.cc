@@ -82,7 +82,8 @@ std::string Differences(const Json& before, const RunSettings& now) {
 absl::StatusOr<RunSettings> SettingsOf(const TrainOptions& options) {
   const TrainArchitecture& a = options.architecture;
   const TrainRecipe& r = options.recipe;
-  const Json values = {{"vocab_size", a.vocab_size},
+  const Json values = {{"task", static_cast<int>(options.task)},
+                       {"vocab_size", a.vocab_size},
                        {"d_model", a.d_model},
                        {"d_kv", a.d_kv},
                        {"d_ff", a.d_ff},
@@ -99,6 +100,7 @@ absl::StatusOr<RunSettings> SettingsOf(const TrainOptions& options) {
                        {"max_gradient_norm", r.max_gradient_norm},
                        {"label_smoothing", r.label_smoothing},
                        {"sentence_loss", r.sentence_loss},
+                       {"class_balance", r.class_balance},
                        {"dropout", r.dropout},
                        {"head_dropout", r.head_dropout},
                        {"sentence_share", r.sentence_share},

@@ -20,10 +20,11 @@
 #include "models/layers/tensor_bridge.h"
 #include "models/tokenizer/sentencepiece_trainer.h"
 #include "models/tokenizer/tokenizer_file.h"
-#include "models/train/classifier_model.h"
+#include "models/train/objective.h"
 #include "models/train/optimizer.h"
 #include "models/train/output_folder.h"
 #include "models/train/run_state.h"
+#include "models/train/trained_model.h"
 #include "models/train/training_set.h"
 #include "nlohmann/json.hpp"
 
@@ -62,8 +63,13 @@ absl::Status CheckOptions(const TrainOptions& options) {
     return refuse("label_smoothing", "in [0, 1)");
   if (!(recipe.sentence_share > 0 && recipe.sentence_share <= 1))
     return refuse("sentence_share", "in (0, 1]");
+  if (!(recipe.sentence_loss >= 0)) return refuse("sentence_loss", "0 or more");
+  if (!(recipe.class_balance >= 0 && recipe.class_balance <= 1))
+    return refuse("class_balance", "in [0, 1]");
   if (options.compute_threads < 0 || options.compute_threads > kMaxThreads)
     return refuse("compute_threads", absl::StrCat("0 to ", kMaxThreads));
+  if (options.task == TrainTask::kSections && options.architecture.num_layers < 2)
+    return refuse("num_layers", "at least 2 for sections, which see words by way of sentences");
   if (options.architecture.vocab_size < 300) return refuse("vocab_size", "at least 300");
   return absl::OkStatus();
 }
@@ -114,7 +120,7 @@ class Trainer {
   absl::Status PrepareModel();
   absl::Status RunEpochs();
   absl::StatusOr<double> TrainEpoch(int32_t epoch);
-  absl::StatusOr<ClassificationMetrics> ScoreHeldOut();
+  absl::StatusOr<std::vector<ClassificationOutcome>> ScoreHeldOut();
   absl::Status WriteModel();
   absl::Status WriteLog();
   bool IsBetter(const EpochReport& report) const;
@@ -135,7 +141,7 @@ class Trainer {
       progress_({.stage = "warning", .warning = warning, .epochs = options_.recipe.epochs});
   }
   void WarnOfFewDocuments();
-  absl::StatusOr<PackedBatch> PackDocuments(const std::vector<std::vector<HdtSection>>& documents);
+  absl::StatusOr<PackedBatch> PackDocuments(absl::Span<const TrainingDocument> documents);
 
   const TrainOptions& options_;
   const ProgressFn& progress_;
@@ -152,7 +158,8 @@ class Trainer {
   std::optional<RunState> state_;  // of the run that goes on
   bool begun_here_ = false;        // by this call
   bool made_folder_ = false;
-  std::unique_ptr<ClassifierModel> model_;
+  at::Tensor class_weights_;
+  std::unique_ptr<TrainedModel> model_;
   std::unique_ptr<Optimizer> optimizer_;
   int32_t first_epoch_ = 1;
   int64_t step_ = 0;
@@ -185,7 +192,7 @@ absl::Status Trainer::BeginRun() {
 
 absl::Status Trainer::ReadData() {
   Report("reading");
-  auto train = ReadLabelledTrees(options_.train_path);
+  auto train = ReadLabelledTrees(options_.train_path, options_.task);
   if (!train.ok()) return train.status();
   train_trees_ = *std::move(train);
   labels_ = LabelsOf(train_trees_);
@@ -194,7 +201,7 @@ absl::Status Trainer::ReadData() {
                                                    " label(s); a classifier needs at least 2"));
   }
   if (!options_.held_out_path.empty()) {
-    auto held_out = ReadLabelledTrees(options_.held_out_path);
+    auto held_out = ReadLabelledTrees(options_.held_out_path, options_.task);
     if (!held_out.ok()) return held_out.status();
     held_out_trees_ = *std::move(held_out);
     if (held_out_trees_.empty()) {
@@ -258,10 +265,10 @@ absl::Status Trainer::PrepareTokenizer() {
   auto anchors = HdtAnchorIds::Find(*tokenizer_);
   if (!anchors.ok()) return anchors.status();
   anchors_ = *anchors;
-  auto train = TokenizeTrainingSet(train_trees_, labels_, *tokenizer_);
+  auto train = TokenizeTrainingSet(train_trees_, labels_, options_.task, *tokenizer_);
   if (!train.ok()) return train.status();
   train_ = *std::move(train);
-  auto held_out = TokenizeTrainingSet(held_out_trees_, labels_, *tokenizer_);
+  auto held_out = TokenizeTrainingSet(held_out_trees_, labels_, options_.task, *tokenizer_);
   if (!held_out.ok()) return held_out.status();
   held_out_ = *std::move(held_out);
   if (!resumes) WarnOfFewDocuments();
@@ -296,9 +303,10 @@ void Trainer::WarnOfFewDocuments() {
 
 absl::Status Trainer::PrepareModel() {
   at::manual_seed(RandomFor(options_.recipe.seed, kInitialize, 0)());
-  auto model = ClassifierModel::Initialize(options_, tokenizer_->vocab_size(), labels_);
+  auto model = TrainedModel::Initialize(options_, tokenizer_->vocab_size(), labels_);
   if (!model.ok()) return model.status();
-  model_ = std::make_unique<ClassifierModel>(*std::move(model));
+  model_ = std::make_unique<TrainedModel>(*std::move(model));
+  class_weights_ = ClassWeights(train_, labels_.size(), options_.recipe.class_balance);
   for (const auto& [tensor, decays] : model_->Parameters())
     report_.num_parameters += tensor.numel();
   optimizer_ = std::make_unique<Optimizer>(model_->Parameters(), options_.recipe,
@@ -346,20 +354,22 @@ absl::Status Trainer::RunEpochs() {
     const absl::Time epoch_begin = absl::Now();
     auto train_loss = TrainEpoch(epoch);
     if (!train_loss.ok()) return train_loss.status();
-    auto metrics = ScoreHeldOut();
-    if (!metrics.ok()) return metrics.status();
+    auto outcomes = ScoreHeldOut();
+    if (!outcomes.ok()) return outcomes.status();
+    const ClassificationMetrics metrics = ComputeClassificationMetrics(labels_, *outcomes);
     EpochReport report;
     report.epoch = epoch;
     report.train_loss = *train_loss;
-    report.held_out_accuracy = metrics->accuracy;
-    report.held_out_macro_f1 = metrics->macro_f1;
-    report.held_out_log_loss = metrics->mean_log_loss;
+    report.held_out_accuracy = metrics.accuracy;
+    report.held_out_macro_f1 = metrics.macro_f1;
+    report.held_out_log_loss = metrics.mean_log_loss;
     report.seconds = absl::ToDoubleSeconds(absl::Now() - epoch_begin);
     report.is_best = IsBetter(report);
     if (report.is_best) {
       best_ = report;
       report_.best_epoch = epoch;
-      report_.best = *metrics;
+      report_.best = metrics;
+      report_.best_intervals = BootstrapIntervals(labels_.size(), *outcomes);
       if (absl::Status status = WriteModel(); !status.ok()) return status;
     }
     report_.epochs.push_back(report);
@@ -376,13 +386,12 @@ absl::Status Trainer::RunEpochs() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<PackedBatch> Trainer::PackDocuments(
-    const std::vector<std::vector<HdtSection>>& documents) {
+absl::StatusOr<PackedBatch> Trainer::PackDocuments(absl::Span<const TrainingDocument> documents) {
   std::vector<AnchoredSequence> sequences;
   sequences.reserve(documents.size());
   std::vector<const AnchoredSequence*> pointers;
-  for (const std::vector<HdtSection>& sections : documents) {
-    sequences.push_back(AnchorSections(sections, anchors_, {}, {}, /*max_tokens=*/0));
+  for (const TrainingDocument& document : documents) {
+    sequences.push_back(AnchorSections(document.sections, anchors_, {}, {}, /*max_tokens=*/0));
   }
   for (const AnchoredSequence& sequence : sequences) pointers.push_back(&sequence);
   return Pack(pointers);
@@ -403,22 +412,19 @@ absl::StatusOr<double> Trainer::TrainEpoch(int32_t epoch) {
       return absl::CancelledError("training was stopped; resume goes on from the last epoch");
     std::mt19937_64 random = RandomFor(recipe.seed, kStep, static_cast<uint64_t>(step_));
     at::manual_seed(random());
-    std::vector<std::vector<HdtSection>> documents;
-    std::vector<int64_t> targets;
+    std::vector<TrainingDocument> documents;
     const size_t last = std::min(order.size(), first + static_cast<size_t>(recipe.batch_documents));
     for (size_t i = first; i < last; ++i) {
-      documents.push_back(
-          SampleSections(train_[order[i]], recipe.sentence_share, recipe.token_dropout, random));
-      targets.push_back(train_[order[i]].label);
+      documents.push_back(SampleDocument(train_[order[i]], options_.task, recipe, random));
     }
     auto batch = PackDocuments(documents);
     if (!batch.ok()) return batch.status();
-    auto loss = ComputeClassifierLoss(*model_, *batch, targets, recipe);
+    auto loss = ComputeLoss(*model_, *batch, documents, options_, class_weights_);
     if (!loss.ok()) return loss.status();
     optimizer_->ZeroGradients();
-    loss->total.backward();
+    loss->backward();
     optimizer_->Step(step_++);
-    const double value = loss->total.item<double>();
+    const double value = loss->item<double>();
     if (!std::isfinite(value)) {
       return absl::InternalError(
           absl::StrCat("the loss is not finite at step ", step_, "; lower learning_rate"));
@@ -442,46 +448,34 @@ absl::StatusOr<double> Trainer::TrainEpoch(int32_t epoch) {
   return loss_sum / static_cast<double>(steps);
 }
 
-absl::StatusOr<ClassificationMetrics> Trainer::ScoreHeldOut() {
+absl::StatusOr<std::vector<ClassificationOutcome>> Trainer::ScoreHeldOut() {
   const at::NoGradGuard no_grad;
   Report("scoring");
   std::vector<ClassificationOutcome> outcomes;
-  std::vector<std::vector<HdtSection>> documents;
-  std::vector<int32_t> truths;
+  size_t first = 0;
   int64_t tokens = 0;
   for (size_t i = 0; i < held_out_.size(); ++i) {
-    documents.push_back(held_out_[i].sections);
-    truths.push_back(held_out_[i].label);
     for (const HdtSection& section : held_out_[i].sections) {
       for (const HdtSentence& sentence : section.sentences) {
         tokens += static_cast<int64_t>(sentence.token_ids.size()) + 1;
       }
     }
     if (tokens < kScoringBatchTokens && i + 1 < held_out_.size()) continue;
+    const auto documents = absl::MakeConstSpan(held_out_).subspan(first, i + 1 - first);
     auto batch = PackDocuments(documents);
     if (!batch.ok()) return batch.status();
-    auto states = model_->encoder.Forward(*batch);
-    if (!states.ok()) return states.status();
-    const at::Tensor log_probabilities =
-        at::log_softmax(ClassifySentences(model_->head, *states, *batch,
-                                          model_->encoder.config().layer_norm_epsilon)
-                            .logits,
-                        1);
-    for (size_t b = 0; b < truths.size(); ++b) {
-      const at::Tensor row = log_probabilities[static_cast<int64_t>(b)];
-      outcomes.push_back({truths[b], static_cast<int32_t>(row.argmax().item<int64_t>()),
-                          -row[truths[b]].item<double>()});
-    }
-    documents.clear();
-    truths.clear();
+    const absl::Status status =
+        Score(*model_, *batch, documents, options_.task, static_cast<int64_t>(first), outcomes);
+    if (!status.ok()) return status;
+    first = i + 1;
     tokens = 0;
   }
-  return ComputeClassificationMetrics(labels_, outcomes);
+  return outcomes;
 }
 
 absl::Status Trainer::WriteModel() {
   const absl::Status status = WriteTextFile(
-      InFolder("config.json"), ClassifierConfigJson(options_, tokenizer_->vocab_size(), labels_));
+      InFolder("config.json"), ModelConfigJson(options_, tokenizer_->vocab_size(), labels_));
   if (!status.ok()) return status;
   return WriteSafetensors(InFolder("model.safetensors"),
                           SaveWeights(model_->Table(), TensorType::kBFloat16), {{"format", "pt"}});

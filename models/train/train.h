@@ -1,9 +1,10 @@
-// Trains a document classifier from labelled JSON Lines: an HDT encoder with a sentence classifier,
-// from scratch, on this machine's processor. No torch type here.
+// Trains a classifier of documents, or of their sections or sentences, from labelled JSON Lines: an
+// HDT encoder with a head, from scratch, on this machine's processor. No torch type here.
 //
-// The recipe: each epoch reads a random part of every document's sentences (cheaper, and it cannot
-// be learnt by heart), every sentence also predicts its document's label by itself (which makes the
-// evidence of single sentences mean something), AdamW with warm-up and linear decay.
+// The recipe for documents: each epoch reads a random part of every document's sentences (cheaper,
+// and it cannot be learnt by heart), every sentence also predicts its document's label by itself
+// (which makes the evidence of single sentences mean something), AdamW with warm-up and linear
+// decay.
 #ifndef STRATA_MODELS_TRAIN_TRAIN_H_
 #define STRATA_MODELS_TRAIN_TRAIN_H_
 
@@ -16,6 +17,13 @@
 #include "models/eval/metrics.h"
 
 namespace strata::models {
+
+// What gets a label.
+enum class TrainTask : uint8_t {
+  kDocuments,  // field "label"
+  kSections,   // field "labels", one for each section
+  kSentences,  // field "labels", one for each sentence
+};
 
 // The encoder that is built. Defaults are what the shipped classifier was made with.
 struct TrainArchitecture {
@@ -37,10 +45,14 @@ struct TrainRecipe {
   double beta1 = 0.9, beta2 = 0.98;
   double max_gradient_norm = 1.0;
   double label_smoothing = 0.1;
-  double sentence_loss = 0.3;  // weight of each sentence's own prediction
-  double dropout = 0.1;        // in the encoder
+  // Weight of each sentence's own prediction; of sections and sentences: of what an anchor says
+  // without its neighbours' labels.
+  double sentence_loss = 0.3;
+  // 0: every label counts alike; 1: every class does, however rare; between: in between.
+  double class_balance = 0;
+  double dropout = 0.1;  // in the encoder
   double head_dropout = 0.2;
-  double sentence_share = 0.3;  // sentences of a document that an epoch sees
+  double sentence_share = 0.3;  // kDocuments: sentences of a document that an epoch sees
   double token_dropout = 0.1;   // tokens removed from a sentence
   double embedding_std = 0.1;
   int32_t patience = 0;  // epochs without a better score before stopping; 0 = never
@@ -48,7 +60,8 @@ struct TrainRecipe {
 };
 
 struct TrainOptions {
-  std::string train_path;  // JSON Lines, plain or gzip: sections (or text) and label
+  TrainTask task = TrainTask::kDocuments;
+  std::string train_path;  // JSON Lines, plain or gzip: sections (or text) and label or labels
   std::string
       held_out_path;  // scored each epoch, never trained on; empty: `held_out_share` is taken
   double held_out_share = 0.1;
@@ -87,7 +100,8 @@ struct EpochReport {
 struct TrainReport {
   std::vector<EpochReport> epochs;  // earlier ones of a resumed run included
   int32_t best_epoch = 0;
-  ClassificationMetrics best;  // on the held-out documents
+  ClassificationMetrics best;              // on the held-out documents
+  ClassificationIntervals best_intervals;  // zeros if the best epoch was before a resumption
   int64_t num_train_documents = 0, num_held_out_documents = 0;
   int64_t num_parameters = 0;
   double seconds = 0;  // of this call
@@ -97,7 +111,8 @@ struct TrainReport {
 // The best epoch's weights stand in `output_folder` as a model folder that Engine::Load takes
 // (config.json, spiece.model, model.safetensors in bfloat16), beside training.jsonl (one line an
 // epoch). Callbacks run on the calling thread and may be null; `cancelled` is asked each step.
-// INVALID_ARGUMENT: a line without a label, fewer than two labels, an option out of range (named).
+// INVALID_ARGUMENT: a line without a label, or with another number of labels than of nodes; fewer
+// than two labels; an option out of range (named).
 // FAILED_PRECONDITION: the folder holds a finished model or files of another kind, or a run and
 // resume is off, or a run that was begun with other options or data (says which). A run that fails
 // before its first epoch is done leaves nothing behind.

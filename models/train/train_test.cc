@@ -274,14 +274,14 @@ TEST(HoldOutTest, EveryLabelGivesItsShareAndKeepsOne) {
     for (size_t label = 0; label < counts.size(); ++label) {
       for (int i = 0; i < counts[label]; ++i) {
         auto tree = ReadDocument("Text.", DocumentFormat::kPlainText);
-        documents.push_back({*std::move(tree), std::string(1, static_cast<char>('a' + label))});
+        documents.push_back({*std::move(tree), {std::string(1, static_cast<char>('a' + label))}});
       }
     }
     std::mt19937_64 random(1);
     auto held_out = HoldOut(share, random, documents);
     std::string labels;
     if (!held_out.ok()) return std::string("refused");
-    for (const LabelledTree& document : *held_out) labels += document.label;
+    for (const LabelledTree& document : *held_out) labels += document.labels.front();
     EXPECT_EQ(LabelsOf(documents).size(), counts.size());
     return labels;
   };

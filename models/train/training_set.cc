@@ -21,9 +21,63 @@ bool HoldsText(const DocumentTree& tree) {
 // In [0, 1), the same on every platform (std distributions are not).
 double Uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1.0p-53; }
 
+NodeKind LabelledKind(TrainTask task) {
+  return task == TrainTask::kSections ? NodeKind::kSection : NodeKind::kSentence;
+}
+
+// The class indices of a document's parts, as its sections were tokenized.
+std::vector<int32_t> TargetsOf(const DocumentTree& tree, const std::vector<HdtSection>& sections,
+                               TrainTask task, const std::vector<int32_t>& classes) {
+  if (task == TrainTask::kDocuments) return classes;
+  const NodeKind kind = LabelledKind(task);
+  std::map<int32_t, int32_t> class_of;  // by node
+  for (size_t n = 0; n < tree.nodes().size(); ++n) {
+    if (tree.nodes()[n].kind != kind) continue;
+    class_of.emplace(static_cast<int32_t>(n), classes[class_of.size()]);
+  }
+  std::vector<int32_t> targets;
+  const auto add = [&](int32_t node) {
+    const auto found = class_of.find(node);
+    targets.push_back(found == class_of.end() ? kNoNode : found->second);
+    // Text behind a subsection opens its section again; the first anchor is the section's.
+    if (found != class_of.end()) class_of.erase(found);
+  };
+  for (const HdtSection& section : sections) {
+    if (task == TrainTask::kSections) {
+      add(section.node);
+    } else {
+      for (const HdtSentence& sentence : section.sentences) add(sentence.node);
+    }
+  }
+  return targets;
+}
+
+// The labels that a line gives its document. INVALID_ARGUMENT.
+absl::StatusOr<std::vector<std::string>> LabelsOf(const JsonLine& line, const DocumentTree& tree,
+                                                  TrainTask task) {
+  if (task == TrainTask::kDocuments) {
+    if (!line.label.empty()) return std::vector<std::string>{line.label};
+    return absl::InvalidArgumentError(
+        "no label; each line needs a field \"label\", a string or a number");
+  }
+  const NodeKind kind = LabelledKind(task);
+  const auto nodes = static_cast<size_t>(std::ranges::count(tree.nodes(), kind, &Node::kind));
+  const std::string kinds = absl::StrCat(std::string(NodeKindName(kind)), "s");
+  if (line.labels.size() != nodes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"labels\" has ", line.labels.size(), " entries, the document ", nodes, " ", kinds,
+        "; each line needs a list with one for each of the ", kinds, ", in order"));
+  }
+  if (std::ranges::all_of(line.labels, &std::string::empty)) {
+    return absl::InvalidArgumentError(absl::StrCat("none of the ", kinds, " has a label"));
+  }
+  return line.labels;
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& path) {
+absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& path,
+                                                            TrainTask task) {
   auto reader = JsonLinesReader::Open(path);
   if (!reader.ok()) return reader.status();
   std::vector<LabelledTree> documents;
@@ -33,10 +87,6 @@ absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& p
     if (!more.ok()) return more.status();
     if (!*more) break;
     const std::string place = absl::StrCat(path, ", line ", line.line_number, ": ");
-    if (line.label.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, "no label; each line needs a field \"label\", a string or a number"));
-    }
     auto tree = ReadDocument(line.json, DocumentFormat::kJson);
     if (!tree.ok()) {
       return absl::Status(tree.status().code(), absl::StrCat(place, tree.status().message()));
@@ -44,7 +94,11 @@ absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& p
     if (!HoldsText(*tree)) {
       return absl::InvalidArgumentError(absl::StrCat(place, "the document holds no text"));
     }
-    documents.push_back({*std::move(tree), line.label});
+    auto labels = LabelsOf(line, *tree, task);
+    if (!labels.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(place, labels.status().message()));
+    }
+    documents.push_back({*std::move(tree), *std::move(labels)});
   }
   return documents;
 }
@@ -52,7 +106,10 @@ absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& p
 absl::StatusOr<std::vector<LabelledTree>> HoldOut(double share, std::mt19937_64& random,
                                                   std::vector<LabelledTree>& documents) {
   std::map<std::string, std::vector<size_t>> by_label;
-  for (size_t i = 0; i < documents.size(); ++i) by_label[documents[i].label].push_back(i);
+  for (size_t i = 0; i < documents.size(); ++i) {
+    const std::vector<std::string>& labels = documents[i].labels;
+    by_label[*std::ranges::find_if_not(labels, &std::string::empty)].push_back(i);
+  }
   const auto total =
       std::max<size_t>(1, static_cast<size_t>(share * static_cast<double>(documents.size())));
   // Each label's whole part, then one more for those with the largest rest.
@@ -96,20 +153,30 @@ absl::StatusOr<std::vector<LabelledTree>> HoldOut(double share, std::mt19937_64&
 
 std::vector<std::string> LabelsOf(const std::vector<LabelledTree>& documents) {
   std::set<std::string> labels;
-  for (const LabelledTree& document : documents) labels.insert(document.label);
+  for (const LabelledTree& document : documents) {
+    labels.insert(document.labels.begin(), document.labels.end());
+  }
+  labels.erase("");
   return {labels.begin(), labels.end()};
 }
 
 absl::StatusOr<std::vector<TrainingDocument>> TokenizeTrainingSet(
     const std::vector<LabelledTree>& documents, const std::vector<std::string>& labels,
-    const Tokenizer& tokenizer) {
+    TrainTask task, const Tokenizer& tokenizer) {
   std::vector<TrainingDocument> set;
   set.reserve(documents.size());
   for (const LabelledTree& document : documents) {
-    const auto found = std::lower_bound(labels.begin(), labels.end(), document.label);
-    if (found == labels.end() || *found != document.label) {
-      return absl::InvalidArgumentError(absl::StrCat("held-out label '", document.label,
-                                                     "' does not occur in the training documents"));
+    std::vector<int32_t> classes;
+    for (const std::string& label : document.labels) {
+      const auto found = std::lower_bound(labels.begin(), labels.end(), label);
+      if (label.empty()) {
+        classes.push_back(kUnlabelled);
+      } else if (found != labels.end() && *found == label) {
+        classes.push_back(static_cast<int32_t>(found - labels.begin()));
+      } else {
+        return absl::InvalidArgumentError(
+            absl::StrCat("held-out label '", label, "' does not occur in the training documents"));
+      }
     }
     auto sections = TokenizeTree(document.tree, tokenizer);
     if (!sections.ok()) return sections.status();
@@ -119,24 +186,27 @@ absl::StatusOr<std::vector<TrainingDocument>> TokenizeTrainingSet(
         sentence.token_ids.shrink_to_fit();
       }
     }
-    set.push_back({*std::move(sections), static_cast<int32_t>(found - labels.begin())});
+    std::vector<int32_t> targets = TargetsOf(document.tree, *sections, task, classes);
+    set.push_back({*std::move(sections), std::move(targets)});
   }
   return set;
 }
 
-std::vector<HdtSection> SampleSections(const TrainingDocument& document, double sentence_share,
-                                       double token_dropout, std::mt19937_64& random) {
+TrainingDocument SampleDocument(const TrainingDocument& document, TrainTask task,
+                                const TrainRecipe& recipe, std::mt19937_64& random) {
+  const bool whole = task != TrainTask::kDocuments;
   size_t count = 0;
   for (const HdtSection& section : document.sections) count += section.sentences.size();
   std::vector<bool> kept(count);
   bool any = false;
   for (size_t i = 0; i < count; ++i) {
-    kept[i] = Uniform(random) < sentence_share;
+    kept[i] = whole || Uniform(random) < recipe.sentence_share;
     any |= kept[i];
   }
   if (!any && count > 0) kept[random() % count] = true;
 
-  std::vector<HdtSection> sample;
+  TrainingDocument sample;
+  sample.targets = document.targets;
   size_t index = 0;
   for (const HdtSection& section : document.sections) {
     HdtSection part;
@@ -144,11 +214,11 @@ std::vector<HdtSection> SampleSections(const TrainingDocument& document, double 
       if (!kept[index++]) continue;
       HdtSentence copy;
       for (int32_t id : sentence.token_ids) {
-        if (Uniform(random) >= token_dropout) copy.token_ids.push_back(id);
+        if (Uniform(random) >= recipe.token_dropout) copy.token_ids.push_back(id);
       }
-      if (!copy.token_ids.empty()) part.sentences.push_back(std::move(copy));
+      if (whole || !copy.token_ids.empty()) part.sentences.push_back(std::move(copy));
     }
-    if (!part.sentences.empty()) sample.push_back(std::move(part));
+    if (!part.sentences.empty()) sample.sections.push_back(std::move(part));
   }
   return sample;
 }

@@ -12,6 +12,7 @@
 #include "models/document/document_tree.h"
 #include "models/hdt/hdt_input.h"
 #include "models/tokenizer/tokenizer.h"
+#include "models/train/train.h"
 
 namespace strata::models {
 
@@ -21,23 +22,32 @@ void Shuffle(std::vector<T>& values, std::mt19937_64& random) {
   for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random() % i]);
 }
 
+// What is no class index in TrainingDocument::targets.
+constexpr int32_t kUnlabelled = -1;  // a node of the task's level whose label is not known
+constexpr int32_t kNoNode = -2;      // no node of that level: a heading, text outside of sections
+
 struct LabelledTree {
   DocumentTree tree;
-  std::string label;
+  // Documents: one. Sections, sentences: one for each such node, in document order; empty = not
+  // known.
+  std::vector<std::string> labels;
 };
 
-// All labelled documents of a JSON Lines file. INVALID_ARGUMENT names file and line: no label, no
-// text, no JSON.
-absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& path);
+// All labelled documents of a JSON Lines file. INVALID_ARGUMENT names file and line: no label,
+// another number of labels than of nodes, no text, no JSON.
+absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& path,
+                                                            TrainTask task);
 
 struct TrainingDocument {
   std::vector<HdtSection> sections;  // token ids only
-  int32_t label = 0;                 // class index
+  // Class indices: of the document; or of each HdtSection; or of each HdtSentence of all sections.
+  std::vector<int32_t> targets;
 };
 
 // Takes about `share` of `documents` out of them: of every label its share, at least one document
-// in all, and never a label's last one. The same for the same random state. FAILED_PRECONDITION:
-// every label has one document only.
+// in all, and never a label's last one. A document of labelled parts counts as one of its first
+// label. The same for the same random state. FAILED_PRECONDITION: every label has one document
+// only.
 absl::StatusOr<std::vector<LabelledTree>> HoldOut(double share, std::mt19937_64& random,
                                                   std::vector<LabelledTree>& documents);
 
@@ -47,12 +57,13 @@ std::vector<std::string> LabelsOf(const std::vector<LabelledTree>& documents);
 // INVALID_ARGUMENT: a label that is not in `labels`.
 absl::StatusOr<std::vector<TrainingDocument>> TokenizeTrainingSet(
     const std::vector<LabelledTree>& documents, const std::vector<std::string>& labels,
-    const Tokenizer& tokenizer);
+    TrainTask task, const Tokenizer& tokenizer);
 
-// The sections of a document with each sentence kept by chance `sentence_share` (at least one) and
-// each of its tokens dropped by chance `token_dropout`; what is empty then is left out.
-std::vector<HdtSection> SampleSections(const TrainingDocument& document, double sentence_share,
-                                       double token_dropout, std::mt19937_64& random);
+// What a step sees of a document. Documents: each sentence is kept by chance `sentence_share` (at
+// least one) and each of its tokens dropped by chance `token_dropout`; what is empty then is left
+// out. Sections, sentences: tokens are dropped, nodes stay.
+TrainingDocument SampleDocument(const TrainingDocument& document, TrainTask task,
+                                const TrainRecipe& recipe, std::mt19937_64& random);
 
 }  // namespace strata::models
 

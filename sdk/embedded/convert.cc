@@ -74,6 +74,15 @@ MatchedDocument FromModels(const runtime::MatchedDocument& document) {
   return converted;
 }
 
+std::vector<LabelScore> FromModels(std::vector<models::LabelScore> labels) {
+  std::vector<LabelScore> converted;
+  converted.reserve(labels.size());
+  for (models::LabelScore& label : labels) {
+    converted.push_back({std::move(label.label), label.probability, label.logit});
+  }
+  return converted;
+}
+
 std::vector<NodeContribution> FromModels(std::vector<models::NodeContribution> nodes) {
   std::vector<NodeContribution> converted;
   converted.reserve(nodes.size());
@@ -192,9 +201,11 @@ ClassifyResult ToClassifyResult(runtime::Response response) {
   ClassifyResult result;
   result.id = std::move(response.id);
   result.model = std::move(response.model);
-  result.labels.reserve(response.result.labels.size());
-  for (models::LabelScore& label : response.result.labels) {
-    result.labels.push_back({std::move(label.label), label.probability, label.logit});
+  result.labels = FromModels(std::move(response.result.labels));
+  result.labelled_nodes.reserve(response.result.labelled_nodes.size());
+  for (models::LabelledNode& node : response.result.labelled_nodes) {
+    result.labelled_nodes.push_back({node.node, FromModels(node.kind), FromModels(node.source),
+                                     std::move(node.text), FromModels(std::move(node.labels))});
   }
   result.sections = FromModels(std::move(response.result.sections));
   result.sentences = FromModels(std::move(response.result.sentences));
@@ -301,6 +312,7 @@ ModelDescription FromModels(const std::string& name, const models::ModelInfo& in
     description.tasks.emplace_back(models::TaskName(task));
   }
   description.labels = info.labels;
+  description.label_level = FromModels(info.label_level);
   description.num_parameters = info.num_parameters;
   description.weight_bytes = info.weight_bytes;
   description.hidden_size = info.hidden_size;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,6 +42,54 @@ TEST(EngineConnectionTest, Classifies) {
   ASSERT_FALSE(result->labels.empty());
   EXPECT_GT(result->tokens.num_words_seen, 0);
   EXPECT_GT(result->timings.total, absl::ZeroDuration());
+}
+
+// A file of labelled sentences against a model that labels by length.
+TEST(EngineConnectionTest, LabelsOfSentencesAreScored) {
+  const Client client = MakeClient({.label_level = models::NodeKind::kSentence});
+  const std::string path = testing::TempDir() + "/sdk_eval_test.jsonl";
+  const auto evaluate = [&](const std::string& lines) {
+    std::ofstream(path) << lines;
+    return Evaluate(client, path);
+  };
+  const auto report =
+      evaluate(R"({"title":"T","sentences":["Even","Odd","Five5"],"labels":["alpha","beta",null]})"
+               "\n"
+               R"({"sentences":["Even","Three"],"labels":["beta","beta"]})");
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->score.num_documents, 2);
+  EXPECT_EQ(report->score.num_labels, 4);
+  EXPECT_DOUBLE_EQ(report->score.accuracy, 0.75);
+  EXPECT_EQ(report->score.confusion[1][0], 1);
+  EXPECT_LE(report->score.accuracy_interval.low, 0.5);
+  EXPECT_GE(report->score.accuracy_interval.high, 1);
+  EXPECT_NE(evaluate(R"({"sentences":["A","B"],"labels":["alpha"]})")
+                .status()
+                .message()
+                .find("line 1: \"labels\" has 1 entries, the document 2 sentences"),
+            absl::string_view::npos);
+  EXPECT_NE(
+      evaluate(R"({"sentences":["A"],"labels":["delta"]})").status().message().find("'delta'"),
+      absl::string_view::npos);
+}
+
+TEST(EngineConnectionTest, SummariesAreScored) {
+  const std::string path = testing::TempDir() + "/sdk_rouge_test.jsonl";
+  std::ofstream(path) << R"({"text":"The cat sat. A dog ran.","summary":["The cat sat."]})"
+                      << "\n"
+                      << R"({"text":"One."})"
+                      << "\n"
+                      << R"({"text":"The birds flew. A dog ran.","summary":"A dog"})";
+  const auto report = EvaluateSummaries(MakeClient(), path);  // gives the first sentence
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->num_documents, 2);
+  EXPECT_EQ(report->num_skipped, 1);
+  EXPECT_DOUBLE_EQ(report->score.rouge1.f1, 0.5);
+  EXPECT_DOUBLE_EQ(report->score.rouge2.recall, 0.5);
+  EXPECT_DOUBLE_EQ(report->mean_words, 3);
+  EXPECT_DOUBLE_EQ(report->lead.rouge1.recall, 1) << "of a written summary, three sentences";
+  std::ofstream(path) << R"({"text":"One."})";
+  EXPECT_FALSE(EvaluateSummaries(MakeClient(), path).ok());
 }
 
 TEST(EngineConnectionTest, Embeds) {

@@ -74,6 +74,8 @@ class ModelsJsonLinesReader final : public JsonLinesReader {
     document.line = line.line_number;  // of a broken line, too
     if (!more.ok() || !*more) return more;
     document.label = std::move(line.label);
+    document.labels = std::move(line.labels);
+    document.summary = std::move(line.summary);
     document.document = DocumentInput::FromBytes(std::move(line.json), DocumentFormat::kJson);
     document.document.set_id(std::move(line.id));
     return true;

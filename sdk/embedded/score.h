@@ -7,8 +7,12 @@
 
 namespace strata::internal {
 
-inline ClassificationScore FromModels(const models::ClassificationMetrics& metrics) {
+inline ClassificationScore FromModels(const models::ClassificationMetrics& metrics,
+                                      const models::ClassificationIntervals& intervals) {
   ClassificationScore score;
+  score.num_labels = metrics.num_labels;
+  score.accuracy_interval = {intervals.accuracy.low, intervals.accuracy.high};
+  score.macro_f1_interval = {intervals.macro_f1.low, intervals.macro_f1.high};
   score.num_documents = metrics.num_documents;
   score.accuracy = metrics.accuracy;
   score.macro_f1 = metrics.macro_f1;

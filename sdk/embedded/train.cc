@@ -10,6 +10,9 @@ namespace {
 
 models::TrainOptions ToModels(const TrainOptions& options) {
   models::TrainOptions converted;
+  converted.task = options.task == TrainTask::kSections    ? models::TrainTask::kSections
+                   : options.task == TrainTask::kSentences ? models::TrainTask::kSentences
+                                                           : models::TrainTask::kDocuments;
   converted.train_path = options.train_path;
   converted.held_out_path = options.held_out_path;
   converted.held_out_share = options.held_out_share;
@@ -32,6 +35,7 @@ models::TrainOptions ToModels(const TrainOptions& options) {
   to.max_gradient_norm = from.max_gradient_norm;
   to.label_smoothing = from.label_smoothing;
   to.sentence_loss = from.sentence_loss;
+  to.class_balance = from.class_balance;
   to.dropout = from.dropout;
   to.head_dropout = from.head_dropout;
   to.sentence_share = from.sentence_share;
@@ -75,7 +79,7 @@ absl::StatusOr<TrainReport> TrainClassifier(
     converted.epochs.push_back(FromModels(epoch));
   }
   converted.best_epoch = report->best_epoch;
-  converted.best = internal::FromModels(report->best);
+  converted.best = internal::FromModels(report->best, report->best_intervals);
   converted.num_train_documents = report->num_train_documents;
   converted.num_held_out_documents = report->num_held_out_documents;
   converted.num_parameters = report->num_parameters;

@@ -30,6 +30,7 @@ TEST(TrainOptionsTest, DefaultsAreThoseOfTheTrainer) {
   EXPECT_EQ(c.max_gradient_norm, d.max_gradient_norm);
   EXPECT_EQ(c.label_smoothing, d.label_smoothing);
   EXPECT_EQ(c.sentence_loss, d.sentence_loss);
+  EXPECT_EQ(c.class_balance, d.class_balance);
   EXPECT_EQ(c.dropout, d.dropout);
   EXPECT_EQ(c.head_dropout, d.head_dropout);
   EXPECT_EQ(c.sentence_share, d.sentence_share);

@@ -101,6 +101,16 @@ MatchedDocument FromProto(const v1::MatchedDocument& document) {
   return converted;
 }
 
+std::vector<LabelScore> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::LabelScore>& labels) {
+  std::vector<LabelScore> converted;
+  converted.reserve(static_cast<std::size_t>(labels.size()));
+  for (const v1::LabelScore& label : labels) {
+    converted.push_back({label.label(), label.probability(), label.logit()});
+  }
+  return converted;
+}
+
 NodeContribution FromProto(const v1::NodeContribution& node) {
   return {node.node(), FromProto(node.kind()), FromProto(node.source()),
           node.text(), node.weight(),          node.contribution()};
@@ -210,9 +220,12 @@ v1::MatchOptions ToProto(const MatchOptions& options) {
 ClassifyResult FromProto(const v1::ClassifyResult& result) {
   ClassifyResult converted;
   converted.model = result.model();
-  converted.labels.reserve(result.labels_size());
-  for (const v1::LabelScore& label : result.labels()) {
-    converted.labels.push_back({label.label(), label.probability(), label.logit()});
+  converted.labels = FromProto(result.labels());
+  converted.labelled_nodes.reserve(result.labelled_nodes_size());
+  for (const v1::LabelledNode& node : result.labelled_nodes()) {
+    converted.labelled_nodes.push_back({node.node(), FromProto(node.kind()),
+                                        FromProto(node.source()), node.text(),
+                                        FromProto(node.labels())});
   }
   converted.sections.reserve(result.sections_size());
   for (const v1::NodeContribution& node : result.sections()) {
@@ -329,6 +342,10 @@ ModelDescription FromProto(const v1::Model& model) {
     if (task == v1::TASK_MATCH) converted.tasks.push_back("match");
   }
   converted.labels.assign(model.labels().begin(), model.labels().end());
+  // A server of before it had other levels says nothing.
+  if (model.label_level() != v1::NODE_KIND_UNSPECIFIED) {
+    converted.label_level = FromProto(model.label_level());
+  }
   converted.num_parameters = model.num_parameters();
   converted.weight_bytes = model.weight_bytes();
   converted.hidden_size = model.hidden_size();

@@ -19,11 +19,14 @@ namespace {
 
 class ServiceTest : public testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { Serve({}); }
+  void Serve(const runtime::testing::NullEngineOptions& engine) {
+    server_.reset();
+    runtime_.reset();
     runtime::RuntimeOptions options;
     options.prepare_threads = 2;
     auto runtime = runtime::Runtime::CreateWithEngines(
-        options, {{"null", runtime::testing::MakeNullEngine()}});
+        options, {{"null", runtime::testing::MakeNullEngine(engine)}});
     ASSERT_TRUE(runtime.ok()) << runtime.status();
     runtime_ = *std::move(runtime);
     service::ServerOptions server;
@@ -86,6 +89,28 @@ TEST_F(ServiceTest, EmbedInspectTokenizeAndModels) {
   ASSERT_TRUE(models.ok()) << models.status();
   ASSERT_EQ(models->size(), 1);
   EXPECT_EQ((*models)[0].name, "null");
+}
+
+TEST_F(ServiceTest, SentencesHaveTheirLabelsAndTheirBytes) {
+  Serve({.label_level = models::NodeKind::kSentence});
+  const std::string text = "# Title\n\nOne. Two words.\n";
+  const Client client = Connect();
+  const auto result = client.Classify(DocumentInput::FromBytes(text, DocumentFormat::kMarkdown));
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->labelled_nodes.size(), 2);
+  const LabelledNode& second = result->labelled_nodes[1];
+  EXPECT_EQ(second.kind, NodeKind::kSentence);
+  EXPECT_EQ(second.text, "Two words.");
+  EXPECT_EQ(text.substr(static_cast<std::size_t>(second.source.begin),
+                        static_cast<std::size_t>(second.source.size())),
+            second.text);
+  ASSERT_EQ(second.labels.size(), 2);
+  EXPECT_EQ(second.labels[0].label, "alpha");
+  EXPECT_EQ(second.labels[0].probability, 0.75f);
+  EXPECT_EQ(second.labels[1].logit, -1.5f);
+  const auto models = client.ListModels();
+  ASSERT_TRUE(models.ok()) << models.status();
+  EXPECT_EQ((*models)[0].label_level, NodeKind::kSentence);
 }
 
 TEST_F(ServiceTest, SummariesAreToldWhileTheyAreWritten) {

@@ -134,6 +134,12 @@ void ToProto(const runtime::Timings& timings, v1::Timings* out) {
   ToProto(timings.total, out->mutable_total());
 }
 
+void ToProto(const models::LabelScore& score, v1::LabelScore* out) {
+  out->set_label(score.label);
+  out->set_probability(score.probability);
+  out->set_logit(score.logit);
+}
+
 void ToProto(const models::NodeContribution& contribution, v1::NodeContribution* out) {
   out->set_node(contribution.node);
   out->set_kind(ToProto(contribution.kind));
@@ -386,10 +392,15 @@ runtime::TokenizeRequest FromProto(const v1::TokenizeRequest& message) {
 
 void ToProto(const runtime::Response& response, v1::ClassifyResult* result) {
   for (const models::LabelScore& score : response.result.labels) {
-    v1::LabelScore* out = result->add_labels();
-    out->set_label(score.label);
-    out->set_probability(score.probability);
-    out->set_logit(score.logit);
+    ToProto(score, result->add_labels());
+  }
+  for (const models::LabelledNode& node : response.result.labelled_nodes) {
+    v1::LabelledNode* out = result->add_labelled_nodes();
+    out->set_node(node.node);
+    out->set_kind(ToProto(node.kind));
+    ToProto(node.source, out->mutable_source());
+    out->set_text(node.text);
+    for (const models::LabelScore& score : node.labels) ToProto(score, out->add_labels());
   }
   for (const models::NodeContribution& section : response.result.sections) {
     ToProto(section, result->add_sections());
@@ -519,6 +530,7 @@ void ToProto(const std::string& name, const models::ModelInfo& info, v1::Model* 
     model->add_tasks(ToProto(task));
   }
   for (const std::string& label : info.labels) model->add_labels(label);
+  if (!info.labels.empty()) model->set_label_level(ToProto(info.label_level));
   model->set_num_parameters(info.num_parameters);
   model->set_weight_bytes(info.weight_bytes);
   model->set_hidden_size(info.hidden_size);
@@ -533,6 +545,12 @@ int64_t ApproximateBytes(const runtime::Response& response) {
   }
   for (const models::HeardEvent& event : response.result.events) {
     num_bytes += static_cast<int64_t>(event.label.size() + sizeof(event));
+  }
+  for (const models::LabelledNode& node : response.result.labelled_nodes) {
+    num_bytes += static_cast<int64_t>(node.text.size() + sizeof(node));
+    for (const models::LabelScore& label : node.labels) {
+      num_bytes += static_cast<int64_t>(label.label.size() + sizeof(label));
+    }
   }
   for (const models::Embedding& embedding : response.result.embeddings) {
     num_bytes += static_cast<int64_t>(embedding.values.size() * sizeof(float) + sizeof(embedding));

@@ -26,6 +26,12 @@ int64_t BytesOf(const Response& response) {
   for (const models::HeardEvent& event : response.result.events) {
     num_bytes += sizeof(event) + event.label.size();
   }
+  for (const models::LabelledNode& node : response.result.labelled_nodes) {
+    num_bytes += sizeof(node) + node.text.size();
+    for (const models::LabelScore& label : node.labels) {
+      num_bytes += sizeof(label) + label.label.size();
+    }
+  }
   for (const models::Embedding& embedding : response.result.embeddings) {
     num_bytes += sizeof(embedding) + embedding.values.size() * sizeof(float);
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "strata/document.h"
@@ -44,8 +45,11 @@ class STRATA_API Tokenizer {
 
 // One line of a JSON Lines file.
 struct LabelledDocument {
-  std::int64_t line = 0;                                  // from 1
-  std::string label;                                      // field "label"; may be empty
+  std::int64_t line = 0;  // from 1
+  std::string label;      // field "label"; may be empty
+  // Field "labels": one for each sentence or section, empty where there is none. May be empty.
+  std::vector<std::string> labels;
+  std::string summary;  // field "summary", a list as lines; may be empty
   DocumentInput document = DocumentInput::FromBytes("");  // its id: field "id", else the line
 };
 

@@ -47,6 +47,16 @@ struct LabelScore {
   float logit = 0;
 };
 
+// What a model that labels sentences or sections says of one. The probabilities take the
+// neighbours' labels into account; a logit here is the logarithm of its probability.
+struct LabelledNode {
+  std::int32_t node = -1;  // in DocumentStructure::nodes of the same document
+  NodeKind kind = NodeKind::kSentence;
+  ByteRange source;
+  std::string text;                // the sentence; a section's heading (may be empty)
+  std::vector<LabelScore> labels;  // best first
+};
+
 // How much one section or sentence counted for the best label. The contributions of all sentences
 // (headings are sentences here) add up to the best label's logit less its bias and less the mean
 // over labels; a section's is the sum of its sentences'.
@@ -82,11 +92,14 @@ struct Timings {
 };
 
 struct ClassifyResult {
-  std::string id;                           // the document's
-  std::string model;                        // that answered
-  std::vector<LabelScore> labels;           // best first
-  std::vector<NodeContribution> sections;   // document order; with `explain` only
-  std::vector<NodeContribution> sentences;  // document order; with `explain` only
+  std::string id;     // the document's
+  std::string model;  // that answered
+  // Best first. Of a model that labels sentences or sections: the mean over these, which is the
+  // share that each label is expected to have.
+  std::vector<LabelScore> labels;
+  std::vector<NodeContribution> sections;    // document order; with `explain` only
+  std::vector<NodeContribution> sentences;   // document order; with `explain` only
+  std::vector<LabelledNode> labelled_nodes;  // document order; of a model that labels these only
   TokenCounts tokens;
   Timings timings;
   std::vector<SoundEvent> events;  // in the order in which they ended; with `events` only
@@ -200,6 +213,7 @@ struct ModelDescription {
   std::string tokenizer;
   std::vector<std::string> tasks;   // "classify", "embed", "summarize", "match"
   std::vector<std::string> labels;  // by class index
+  NodeKind label_level = NodeKind::kDocument;  // what gets a label; or kSection, or kSentence
   std::int64_t num_parameters = 0;
   std::int64_t weight_bytes = 0;
   std::int32_t hidden_size = 0;

@@ -1,5 +1,5 @@
-// Trains a document classifier from labelled JSON Lines, from scratch, on this machine's processor.
-// Link strata::engine.
+// Trains a classifier of documents, or of their sections or sentences, from labelled JSON Lines,
+// from scratch, on this machine's processor. Link strata::engine.
 #ifndef STRATA_TRAIN_H_
 #define STRATA_TRAIN_H_
 
@@ -13,6 +13,13 @@
 #include "strata/export.h"
 
 namespace strata {
+
+// What gets a label.
+enum class TrainTask : std::uint8_t {
+  kDocuments,  // field "label"
+  kSections,   // field "labels", one for each section
+  kSentences,  // field "labels", one for each sentence
+};
 
 // The encoder that is built. Defaults are what the shipped classifier was made with.
 struct TrainArchitecture {
@@ -34,10 +41,14 @@ struct TrainRecipe {
   double beta1 = 0.9, beta2 = 0.98;
   double max_gradient_norm = 1.0;
   double label_smoothing = 0.1;
-  double sentence_loss = 0.3;  // weight of each sentence's own prediction
-  double dropout = 0.1;        // in the encoder
+  // Weight of each sentence's own prediction; of sections and sentences: of what an anchor says
+  // without its neighbours' labels.
+  double sentence_loss = 0.3;
+  // 0: every label counts alike; 1: every class does, however rare; between: in between.
+  double class_balance = 0;
+  double dropout = 0.1;  // in the encoder
   double head_dropout = 0.2;
-  double sentence_share = 0.3;  // sentences of a document that an epoch sees
+  double sentence_share = 0.3;  // kDocuments: sentences of a document that an epoch sees
   double token_dropout = 0.1;   // tokens removed from a sentence
   double embedding_std = 0.1;
   std::int32_t patience = 0;  // epochs without a better held-out score before stopping; 0 = never
@@ -45,7 +56,8 @@ struct TrainRecipe {
 };
 
 struct TrainOptions {
-  std::string train_path;  // JSON Lines, plain or gzip: sections (or text) and label
+  TrainTask task = TrainTask::kDocuments;
+  std::string train_path;  // JSON Lines, plain or gzip: sections (or text) and label or labels
   std::string
       held_out_path;  // scored each epoch, never trained on; empty: `held_out_share` is taken
   double held_out_share = 0.1;
@@ -90,10 +102,11 @@ struct TrainReport {
 
 // The best epoch's weights stand in `output_folder` as a model folder, beside training.jsonl (one
 // line an epoch). Callbacks run on the calling thread and may be null; `cancelled` is asked each
-// step. INVALID_ARGUMENT: a line without a label, fewer than two labels, an option out of range
-// (named). FAILED_PRECONDITION: the folder holds a finished model or files of another kind, or a
-// run and resume is off, or a run that was begun with other options or data (says which). A run
-// that fails before its first epoch is done leaves nothing behind.
+// step. INVALID_ARGUMENT: a line without a label, or with another number of labels than of nodes;
+// fewer than two labels; an option out of range (named). FAILED_PRECONDITION: the folder holds a
+// finished model or files of another kind, or a run and resume is off, or a run that was begun with
+// other options or data (says which). A run that fails before its first epoch is done leaves
+// nothing behind.
 STRATA_API absl::StatusOr<TrainReport> TrainClassifier(
     const TrainOptions& options, const std::function<void(const TrainProgress&)>& progress,
     const std::function<void(const EpochReport&)>& epoch_done,

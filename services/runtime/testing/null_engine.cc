@@ -82,6 +82,7 @@ class NullEngine : public models::Engine {
     info_.tokenizer = "null";
     info_.tasks = {Task::kClassify, Task::kEmbed, Task::kSummarize, Task::kMatch};
     info_.labels = {"alpha", "beta", "gamma"};
+    info_.label_level = options_.label_level;
     info_.hidden_size = options_.hidden_size;
     info_.num_layers = options_.num_layers;
     info_.vocab_size = kVocabSize;
@@ -201,6 +202,10 @@ class NullEngine : public models::Engine {
     if (request.top_k > 0 && static_cast<size_t>(request.top_k) < result.labels.size()) {
       result.labels.resize(static_cast<size_t>(request.top_k));
     }
+    if (info_.label_level != NodeKind::kDocument) {
+      LabelNodes(tree, result);
+      return;
+    }
     if (!request.explain) return;
     for (size_t n = 0; n < tree.nodes().size(); ++n) {
       const Node& node = tree.nodes()[n];
@@ -215,6 +220,21 @@ class NullEngine : public models::Engine {
     }
     for (models::NodeContribution& sentence : result.sentences) {
       sentence.weight = 1.0f / static_cast<float>(result.sentences.size());
+    }
+  }
+
+  void LabelNodes(const DocumentTree& tree, TaskResult& result) const {
+    for (size_t n = 0; n < tree.nodes().size(); ++n) {
+      const Node& node = tree.nodes()[n];
+      if (node.kind != info_.label_level) continue;
+      const std::string text(tree.TextOf(node));
+      const size_t best = text.size() % 2;
+      result.labelled_nodes.push_back(
+          {static_cast<int32_t>(n),
+           node.kind,
+           node.source,
+           text,
+           {{info_.labels[best], 0.75f, -0.25f}, {info_.labels[1 - best], 0.25f, -1.5f}}});
     }
   }
 

@@ -19,6 +19,9 @@ struct NullEngineOptions {
   int32_t num_layers = 4;  // `cancelled` is asked before each
   absl::Duration layer_time = absl::ZeroDuration();
   absl::Duration word_time = absl::ZeroDuration();  // of a summary, before each word
+  // kSentence or kSection: each of these gets "alpha" if it has an even number of bytes, else
+  // "beta".
+  models::NodeKind label_level = models::NodeKind::kDocument;
   // Called at the start of each pass; may block.
   std::function<void(absl::Span<const models::WorkItem>)> on_run;
 };

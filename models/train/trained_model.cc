@@ -1,4 +1,4 @@
-#include "models/train/classifier_model.h"
+#include "models/train/trained_model.h"
 
 #include <cmath>
 #include <set>
@@ -23,30 +23,40 @@ void InitializeByFanIn(const HdtConfig& config, double embedding_std, HdtWeights
 
 }  // namespace
 
-absl::StatusOr<ClassifierModel> ClassifierModel::Initialize(
-    const TrainOptions& options, int32_t vocab_size, const std::vector<std::string>& labels) {
-  auto config = ParseHdtConfig(ClassifierConfigJson(options, vocab_size, labels), "options");
+absl::StatusOr<TrainedModel> TrainedModel::Initialize(const TrainOptions& options,
+                                                      int32_t vocab_size,
+                                                      const std::vector<std::string>& labels) {
+  auto config = ParseHdtConfig(ModelConfigJson(options, vocab_size, labels), "options");
   if (!config.ok()) return config.status();
   HdtWeights weights = InitialHdtWeights(*config);
   InitializeByFanIn(*config, options.recipe.embedding_std, weights);
-  ClassifierModel model{
-      Hdt(*config, HdtHeads{}, std::move(weights)),
-      InitialSentenceClassifierWeights(config->d_model, static_cast<int64_t>(labels.size()))};
+  TrainedModel model{Hdt(*config, HdtHeads{}, std::move(weights)), {}};
+  const auto num_labels = static_cast<int64_t>(labels.size());
+  if (options.task == TrainTask::kDocuments) {
+    model.head = InitialSentenceClassifierWeights(config->d_model, num_labels);
+  } else {
+    model.head = InitialNodeLabellerWeights(config->d_model, num_labels);
+  }
   for (auto& [tensor, decays] : model.Parameters()) tensor.set_requires_grad(true);
   return model;
 }
 
-std::vector<WeightEntry> ClassifierModel::Table() {
+std::vector<WeightEntry> TrainedModel::Table() {
   std::vector<WeightEntry> table = encoder.Table();
   // Tree mode never reads the relative bias, so it is neither trained nor written.
   std::erase_if(table, [](const WeightEntry& entry) {
     return entry.key.ends_with("relative_attention_bias.weight");
   });
-  for (WeightEntry& entry : SentenceClassifierTable(head)) table.push_back(std::move(entry));
+  auto* const classifier = std::get_if<SentenceClassifierWeights>(&head);
+  for (WeightEntry& entry : classifier != nullptr
+                                ? SentenceClassifierTable(*classifier)
+                                : NodeLabellerTable(std::get<NodeLabellerWeights>(head))) {
+    table.push_back(std::move(entry));
+  }
   return table;
 }
 
-std::vector<std::pair<at::Tensor, bool>> ClassifierModel::Parameters() {
+std::vector<std::pair<at::Tensor, bool>> TrainedModel::Parameters() {
   std::vector<std::pair<at::Tensor, bool>> parameters;
   std::set<const at::Tensor*> seen;
   for (const WeightEntry& entry : Table()) {
@@ -57,11 +67,13 @@ std::vector<std::pair<at::Tensor, bool>> ClassifierModel::Parameters() {
   return parameters;
 }
 
-std::string ClassifierConfigJson(const TrainOptions& options, int32_t vocab_size,
-                                 const std::vector<std::string>& labels) {
+std::string ModelConfigJson(const TrainOptions& options, int32_t vocab_size,
+                            const std::vector<std::string>& labels) {
   const TrainArchitecture& architecture = options.architecture;
   nlohmann::ordered_json config;
-  config["architectures"] = {"HDTEncoderForSequenceClassification"};
+  config["architectures"] = {options.task == TrainTask::kDocuments
+                                 ? "HDTEncoderForSequenceClassification"
+                                 : "HDTEncoderForNodeLabelling"};
   config["model_type"] = "hdt";
   config["vocab_size"] = vocab_size;
   config["d_model"] = architecture.d_model;
@@ -75,6 +87,9 @@ std::string ClassifierConfigJson(const TrainOptions& options, int32_t vocab_size
   config["is_encoder_decoder"] = false;
   config["is_hierarchical"] = true;
   config["pad_token_id"] = 0;
+  if (options.task != TrainTask::kDocuments) {
+    config["label_level"] = options.task == TrainTask::kSections ? "section" : "sentence";
+  }
   nlohmann::ordered_json id2label, label2id;
   for (size_t k = 0; k < labels.size(); ++k) {
     id2label[std::to_string(k)] = labels[k];
@@ -83,34 +98,6 @@ std::string ClassifierConfigJson(const TrainOptions& options, int32_t vocab_size
   config["id2label"] = id2label;
   config["label2id"] = label2id;
   return config.dump(2) + "\n";
-}
-
-absl::StatusOr<ClassifierLoss> ComputeClassifierLoss(const ClassifierModel& model,
-                                                     const PackedBatch& batch,
-                                                     const std::vector<int64_t>& targets,
-                                                     const TrainRecipe& recipe) {
-  HdtForwardOptions forward;
-  forward.dropout = recipe.dropout;
-  auto states = model.encoder.Forward(batch, forward);
-  if (!states.ok()) return states.status();
-  ClassifierLoss loss;
-  loss.output = ClassifySentences(model.head, *states, batch,
-                                  model.encoder.config().layer_norm_epsilon, recipe.head_dropout);
-  const at::Tensor target = at::tensor(targets, at::kLong);
-  loss.total =
-      at::cross_entropy_loss(loss.output.logits, target, /*weight=*/{}, at::Reduction::Mean,
-                             /*ignore_index=*/-100, recipe.label_smoothing);
-  if (recipe.sentence_loss > 0) {
-    const at::Tensor document = at::tensor(loss.output.document, at::kLong);
-    const at::Tensor each = at::cross_entropy_loss(
-        loss.output.sentence_logits + model.head.out_bias, target.index_select(0, document),
-        /*weight=*/{}, at::Reduction::None, /*ignore_index=*/-100, recipe.label_smoothing);
-    const at::Tensor count = at::zeros({batch.num_documents()})
-                                 .index_add(0, document, at::ones_like(document, at::kFloat));
-    loss.total = loss.total + recipe.sentence_loss / static_cast<double>(batch.num_documents()) *
-                                  (each / count.index_select(0, document)).sum();
-  }
-  return loss;
 }
 
 }  // namespace strata::models
