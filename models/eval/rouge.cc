@@ -193,10 +193,11 @@ RougeReport SummarizeRouge(const std::vector<RougeScores>& scores, int num_resam
   for (const auto& [kind, interval] : kinds) {
     RougeScore& mean = report.mean.*kind;
     for (const RougeScores& one : scores) {
-      mean.precision += (one.*kind).precision / total;
-      mean.recall += (one.*kind).recall / total;
-      mean.f1 += (one.*kind).f1 / total;
+      mean.precision += (one.*kind).precision;
+      mean.recall += (one.*kind).recall;
+      mean.f1 += (one.*kind).f1;
     }
+    mean = {mean.precision / total, mean.recall / total, mean.f1 / total};
     std::mt19937_64 random(seed);
     std::vector<double> means;
     for (int n = 0; n < num_resamples; ++n) {
