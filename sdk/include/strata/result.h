@@ -211,8 +211,8 @@ struct ModelDescription {
   std::string name;
   std::string architecture;
   std::string tokenizer;
-  std::vector<std::string> tasks;   // "classify", "embed", "summarize", "match"
-  std::vector<std::string> labels;  // by class index
+  std::vector<std::string> tasks;              // "classify", "embed", "summarize", "match"
+  std::vector<std::string> labels;             // by class index
   NodeKind label_level = NodeKind::kDocument;  // what gets a label; or kSection, or kSentence
   std::int64_t num_parameters = 0;
   std::int64_t weight_bytes = 0;
