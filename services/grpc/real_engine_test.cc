@@ -62,7 +62,14 @@ std::vector<float> Answer(v1::StrataService::Stub& stub, const v1::Model& model,
     const grpc::Status status = stub.Classify(&context, request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     EXPECT_EQ(response.result().labels_size(), model.labels_size());
-    EXPECT_GT(response.result().sentences_size(), 0);
+    if (model.label_level() == v1::NODE_KIND_DOCUMENT) {
+      EXPECT_GT(response.result().sentences_size(), 0);
+    } else {
+      EXPECT_GT(response.result().labelled_nodes_size(), 0);
+    }
+    for (const v1::LabelledNode& node : response.result().labelled_nodes()) {
+      for (const v1::LabelScore& score : node.labels()) numbers.push_back(score.probability());
+    }
     for (const v1::LabelScore& score : response.result().labels()) {
       numbers.push_back(score.logit());
     }
