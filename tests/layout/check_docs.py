@@ -74,8 +74,8 @@ def command_source(root, command):
 def check(root):
     problems = list(broken_links(root)) + list(wrong_commands(root))
     limits = (root / "docs/limits.md").read_text()
-    problems += unknown_flags(root, "docs/limits.md", FLAG.findall(limits),
-                              [SERVER_FLAGS, "clients/cli/index_command.cc"])
+    sources = [source for source in (SERVER_FLAGS, command_source(root, "search")) if source]
+    problems += unknown_flags(root, "docs/limits.md", FLAG.findall(limits), sources)
     return problems
 
 

@@ -139,7 +139,7 @@ class DocsSelfTest(unittest.TestCase):
                              "strata eval --json --loud x\nstrata dance\n```\n",
                 "docs/limits.md": "`--max-cats` and `--max-dogs`\n",
                 "scripts/test": "--slow\n",
-                "clients/cli/eval_command.cc": '"--json"',
+                "clients/cli/eval_command.cc": 'add_subcommand("eval", "--json")',
                 "clients/cli/model_choice.cc": "",
                 "clients/cli/document_argument.cc": "",
                 "services/grpc/server_flags.cc": '"--max-cats"',
