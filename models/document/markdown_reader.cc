@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <string>
 
 #include "models/document/ascii_text.h"
 #include "models/document/format_readers.h"
@@ -15,7 +17,14 @@ namespace {
 class MarkdownReader {
  public:
   MarkdownReader(std::string_view text, DocumentBuilder& builder)
-      : text_(text), builder_(builder) {}
+      : text_(text), parsed_(text), builder_(builder) {
+    // At an open link at the end, md4c 0.4.8 goes on into what lies behind the text; not behind a
+    // line's end.
+    if (text_.ends_with('\n')) return;
+    closed_.reserve(text_.size() + 1);
+    closed_.append(text_).push_back('\n');
+    parsed_ = closed_;
+  }
 
   absl::Status Read() {
     MD_PARSER parser = {};
@@ -35,15 +44,26 @@ class MarkdownReader {
       return 0;
     };
     parser.text = [](MD_TEXTTYPE type, const MD_CHAR* text, MD_SIZE size, void* self) {
-      return static_cast<MarkdownReader*>(self)->AddText(type, {text, size});
+      auto* const reader = static_cast<MarkdownReader*>(self);
+      return reader->AddText(type, reader->InText({text, size}));
     };
-    const int rc = md_parse(text_.data(), static_cast<MD_SIZE>(text_.size()), &parser, this);
+    const int rc = md_parse(parsed_.data(), static_cast<MD_SIZE>(parsed_.size()), &parser, this);
     if (!builder_.status().ok()) return builder_.status();
     if (rc != 0) return absl::ResourceExhaustedError("Markdown: the parser ran out of memory");
     return absl::OkStatus();
   }
 
  private:
+  // The same bytes of the source, where md4c was given a copy; what is md4c's own stays as it is.
+  std::string_view InText(std::string_view piece) const {
+    const std::less_equal<const char*> before;  // pointers into different memory
+    const char* const end = parsed_.data() + text_.size();
+    if (!before(parsed_.data(), piece.data()) || !before(piece.data() + piece.size(), end)) {
+      return piece;
+    }
+    return text_.substr(static_cast<size_t>(piece.data() - parsed_.data()), piece.size());
+  }
+
   int Done() const { return builder_.status().ok() ? 0 : 1; }
 
   int EnterBlock(MD_BLOCKTYPE type, void* detail) {
@@ -163,7 +183,9 @@ class MarkdownReader {
 
   enum class Html : uint8_t { kText, kTag, kComment, kScript, kStyle };
 
-  std::string_view text_;
+  const std::string_view text_;
+  std::string closed_;       // a copy that ends with a line's end, where the text does not
+  std::string_view parsed_;  // what md4c reads: text_ or closed_
   DocumentBuilder& builder_;
   EntityDecoder entities_;
   int64_t containers_ = 0;

@@ -56,5 +56,16 @@ TEST(MarkdownReaderTest, CarriageReturnsAndByteOrderMark) {
   EXPECT_EQ(Sources("\xEF\xBB\xBF# A\r\n\r\nb\r\nc\r\n"), "A\nb\r\nc");
 }
 
+TEST(MarkdownReaderTest, NothingBehindTheDocumentIsRead) {
+  // What follows in memory would end the link.
+  const std::string memory = "Text [l](u \"t\") and more) [x](y).";
+  for (size_t size = 1; size <= memory.size(); ++size) {
+    const std::string alone = memory.substr(0, size);
+    EXPECT_EQ(ReadOutline(std::string_view(memory).substr(0, size), DocumentFormat::kMarkdown),
+              ReadOutline(alone, DocumentFormat::kMarkdown))
+        << alone;
+  }
+}
+
 }  // namespace
 }  // namespace strata::models
