@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -16,6 +14,7 @@
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
 #include "clients/cli/flag_checks.h"
+#include "clients/cli/interrupt.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
 #include "clients/cli/progress.h"
@@ -41,8 +40,6 @@ struct BatchArguments {
   bool json = false;
 };
 
-std::atomic<bool> interrupted = false;
-
 // One run. Take is called on the stream's sending thread, Answer on its delivering one.
 class BatchRun {
  public:
@@ -58,7 +55,7 @@ class BatchRun {
   // repeat in JSON Lines.
   std::optional<DocumentInput> Take() {
     BatchItem item;
-    while (!interrupted && !stopped()) {
+    while (!Interrupted() && !stopped()) {
       const absl::StatusOr<bool> more = input_->Next(item);
       if (!more.ok()) Stop(more.status());
       if (!more.ok() || !*more) return std::nullopt;
@@ -259,12 +256,7 @@ int Batch(const BatchArguments& arguments) {
   });
   if (!counts.ok()) return fail(counts.status());
 
-  // A first Ctrl-C ends the run in order, a second one at once.
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  EndInOrderOnSignal();
 
   ClassifyManyOptions options;
   options.classify.model = arguments.model.model_name();

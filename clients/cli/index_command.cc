@@ -1,6 +1,4 @@
 // `strata index` and `strata search`: search by meaning in a folder of vectors.
-#include <atomic>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -14,6 +12,7 @@
 #include "clients/cli/command.h"
 #include "clients/cli/document_argument.h"
 #include "clients/cli/flag_checks.h"
+#include "clients/cli/interrupt.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/model_choice.h"
 #include "clients/cli/progress.h"
@@ -22,8 +21,6 @@
 
 namespace strata::cli {
 namespace {
-
-std::atomic<bool> interrupted = false;
 
 struct IndexArguments {
   std::string in;
@@ -49,7 +46,7 @@ class IndexSource {
 
   std::optional<DocumentInput> Next() {
     BatchItem item;
-    while (status_.ok() && !interrupted) {
+    while (status_.ok() && !Interrupted()) {
       const absl::StatusOr<bool> more = input_->Next(item);
       if (!more.ok()) status_ = more.status();
       if (!more.ok() || !*more) return std::nullopt;
@@ -92,11 +89,7 @@ int Index(IndexArguments arguments) {
   options.level = LevelOf(arguments.level);
   options.truncation = arguments.truncate ? Truncation::kKeepHead : Truncation::kReject;
   options.timeout = arguments.model.timeout();
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  EndInOrderOnSignal();
 
   ProgressLine line(arguments.quiet);
   IndexSource source(*std::move(input), line);
@@ -118,7 +111,7 @@ int Index(IndexArguments arguments) {
               absl::StrCat("linking ", FormatCount(progress.vectors_linked), "/",
                            FormatCount(progress.vectors), " vectors"));
         }
-        return !interrupted && source.status().ok();
+        return !Interrupted() && source.status().ok();
       });
   line.Clear();
   if (!source.status().ok()) return Fail("index", source.status(), arguments.json);

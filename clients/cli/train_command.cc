@@ -1,5 +1,3 @@
-#include <atomic>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <limits>
@@ -11,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "clients/cli/command.h"
 #include "clients/cli/flag_checks.h"
+#include "clients/cli/interrupt.h"
 #include "clients/cli/json_output.h"
 #include "clients/cli/progress.h"
 #include "clients/cli/spooled_input.h"
@@ -27,8 +26,6 @@ struct TrainArguments {
   bool quiet = false;
   bool json = false;
 };
-
-std::atomic<bool> interrupted = false;
 
 Json ToJson(const EpochReport& epoch) {
   return {{"epoch", epoch.epoch},
@@ -93,11 +90,7 @@ int Train(TrainArguments arguments) {
   if (arguments.task == "sections") arguments.options.task = TrainTask::kSections;
   if (arguments.task == "sentences") arguments.options.task = TrainTask::kSentences;
   // A first Ctrl-C ends the run in order; what its last finished epoch left can be resumed.
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  EndInOrderOnSignal();
 
   ProgressLine line(arguments.quiet);
   double share = 0;
@@ -128,10 +121,10 @@ int Train(TrainArguments arguments) {
           FlushOutput();
         }
       },
-      [] { return interrupted.load(); });
+      [] { return Interrupted(); });
   line.Clear();
   if (!report.ok()) {
-    if (interrupted) {
+    if (Interrupted()) {
       return Fail("train", absl::CancelledError("stopped; the same command with --resume goes on"),
                   arguments.json);
     }

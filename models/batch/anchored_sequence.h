@@ -33,6 +33,17 @@ struct AnchoredSequence {
   int64_t num_words_kept = 0;  // of these, in the sequence; fewer only if a limit was asked for
 
   int64_t num_tokens() const { return static_cast<int64_t>(token_ids.size()); }
+
+  // One more token. The counts of words are the caller's.
+  void Append(int32_t id, TokenRole role, int32_t parent, std::array<int32_t, 3> position,
+              int32_t node, ByteSpan span) {
+    token_ids.push_back(id);
+    roles.push_back(role);
+    parents.push_back(parent);
+    positions.push_back(position);
+    nodes.push_back(node);
+    spans.push_back(span);
+  }
 };
 
 }  // namespace strata::models

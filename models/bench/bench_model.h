@@ -18,6 +18,21 @@ namespace strata::models {
 // Sections, each a list of sentence lengths in content tokens (anchors and the like not counted).
 using DocumentShape = std::vector<std::vector<int32_t>>;
 
+// Ids that walk through 1000 ... 1000 + range - 1, past a vocabulary's special tokens, the same
+// each time.
+class BenchIds {
+ public:
+  explicit BenchIds(int32_t range) : range_(static_cast<uint32_t>(range)) {}
+  int32_t Next() {
+    state_ = state_ * 1664525u + 1013904223u;
+    return static_cast<int32_t>(1000 + (state_ >> 8) % range_);
+  }
+
+ private:
+  const uint32_t range_;
+  uint32_t state_ = 1;
+};
+
 // What one pass took in and what it had to compute.
 struct BenchWork {
   int64_t rows = 0;         // tokens that the model computes, anchors included

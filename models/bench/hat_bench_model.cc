@@ -64,7 +64,7 @@ class HatBenchModel : public BenchModel {
     for (const std::vector<int32_t>& section : shape) {
       lengths.insert(lengths.end(), section.begin(), section.end());
     }
-    uint32_t state = 1;
+    BenchIds ids(49000);
     HatDocument document;
     for (const TokenRange& range : GroupSentences(lengths, config.max_sentence_length - 1)) {
       const auto number = static_cast<int32_t>(document.segments.size());
@@ -73,8 +73,7 @@ class HatBenchModel : public BenchModel {
       segment.index = number;
       for (int64_t t = range.begin; t <= range.end; ++t) {  // the first token, then the range's
         const auto index = static_cast<int32_t>(t - range.begin);
-        state = state * 1664525u + 1013904223u;
-        const auto id = static_cast<int32_t>(1000 + (state >> 8) % 49000);
+        const int32_t id = ids.Next();
         segment.tokens.push_back({.id = index == 0 ? 0 : id,
                                   .position = HatTokenPosition(config, id, index),
                                   .index = index});

@@ -55,17 +55,13 @@ class HdtBenchModel : public BenchModel {
  private:
   // Ids walk through the vocabulary, past the anchors' own.
   std::vector<HdtSection> SectionsOf(const DocumentShape& shape) const {
-    const uint32_t range = static_cast<uint32_t>(model_.config().vocab_size) - 1000;
-    uint32_t state = 1;
+    BenchIds ids(model_.config().vocab_size - 1000);
     std::vector<HdtSection> sections;
     for (const std::vector<int32_t>& sentences : shape) {
       HdtSection section;
       for (int32_t length : sentences) {
         HdtSentence sentence;
-        for (int32_t i = 0; i < length; ++i) {
-          state = state * 1664525u + 1013904223u;
-          sentence.token_ids.push_back(static_cast<int32_t>(1000 + (state >> 8) % range));
-        }
+        for (int32_t i = 0; i < length; ++i) sentence.token_ids.push_back(ids.Next());
         sentence.spans.resize(length);
         section.sentences.push_back(std::move(sentence));
       }

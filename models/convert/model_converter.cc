@@ -1,16 +1,14 @@
 #include "models/convert/model_converter.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <system_error>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "models/checkpoint/safetensors.h"
+#include "models/checkpoint/staged_folder.h"
 #include "models/checkpoint/tensor_values.h"
 #include "models/engine/engine.h"
 #include "models/smith/smith_release.h"
@@ -132,12 +130,8 @@ absl::Status Check(const fs::path& folder, ConvertReport& report) {
 }  // namespace
 
 absl::StatusOr<ConvertReport> ConvertModel(const ConvertRequest& request) {
-  std::error_code error;
   const fs::path output = fs::path(request.output_folder).lexically_normal();
-  if (fs::exists(output, error) && !fs::is_empty(output, error)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(output.string(), " is there and not empty; name another folder"));
-  }
+  if (absl::Status free = CheckOutputFolder(output); !free.ok()) return free;
   auto files = FindWeights(request.input);
   if (!files.ok()) return files.status();
   auto config_path = FindConfig(request);
@@ -151,27 +145,15 @@ absl::StatusOr<ConvertReport> ConvertModel(const ConvertRequest& request) {
   absl::Status status = PrepareWeights(request.type, files->path, *weights, report);
   if (!status.ok()) return status;
 
-  fs::path staged = output;
-  if (!staged.has_filename()) staged = staged.parent_path();  // "OUT/"
-  staged += absl::StrCat(".partial", ::getpid());
-  fs::create_directories(staged, error);
-  if (error) {
-    return absl::InternalError(
-        absl::StrCat("cannot make ", staged.string(), ": ", error.message()));
-  }
-  absl::Cleanup remove_staged = [&] { fs::remove_all(staged, error); };
-  std::ofstream(staged / "config.json", std::ios::binary) << *config;
-  status = WriteSafetensors((staged / "model.safetensors").string(), *weights, {{"format", "pt"}});
-  if (status.ok()) status = CopyCompanions(request, staged, report);
-  if (status.ok() && request.check) status = Check(staged, report);
+  auto staged = StagedFolder::Make(output);
+  if (!staged.ok()) return staged.status();
+  const fs::path& folder = staged->path();
+  std::ofstream(folder / "config.json", std::ios::binary) << *config;
+  status = WriteSafetensors((folder / "model.safetensors").string(), *weights, {{"format", "pt"}});
+  if (status.ok()) status = CopyCompanions(request, folder, report);
+  if (status.ok() && request.check) status = Check(folder, report);
+  if (status.ok()) status = staged->Publish();
   if (!status.ok()) return status;
-  fs::remove(output, error);  // an empty one
-  fs::rename(staged, output, error);
-  if (error) {
-    return absl::InternalError(absl::StrCat("cannot rename ", staged.string(), " to ",
-                                            output.string(), ": ", error.message()));
-  }
-  std::move(remove_staged).Cancel();
   return report;
 }
 

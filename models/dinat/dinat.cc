@@ -29,14 +29,7 @@ constexpr int64_t kMaxTokens = int64_t{1} << 22;
 absl::StatusOr<std::unique_ptr<const ImageEncoder>> Dinat::Load(const std::string& config_json,
                                                                 const TensorMap& weights,
                                                                 const std::string& folder) {
-  const std::string where = absl::StrCat(folder, "/config.json");
-  auto config = ParseDinatConfig(config_json, where);
-  if (!config.ok()) return config.status();
-  auto loaded = LoadDinatWeights(*config, weights, folder);
-  if (!loaded.ok()) return loaded.status();
-  auto model = std::make_unique<Dinat>(*std::move(config), *std::move(loaded));
-  if (absl::Status status = CheckLabels(model->info(), where); !status.ok()) return status;
-  return model;
+  return LoadImageModel<Dinat>(ParseDinatConfig, LoadDinatWeights, config_json, weights, folder);
 }
 
 Dinat::Dinat(DinatConfig config, DinatWeights weights)

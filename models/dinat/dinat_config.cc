@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "models/layers/config_fields.h"
+#include "models/layers/image_config.h"
 
 namespace strata::models {
 namespace {
@@ -100,11 +101,8 @@ absl::StatusOr<DinatConfig> ParseDinatConfig(const std::string& json, const std:
   if (channels != 3) fields.Fail("num_channels", "is not 3: only RGB images are read");
   Check(fields, config);
   if (!fields.status().ok()) return fields.status();
-  auto known = ParseActivation(activation);
-  if (!known.ok()) {
-    return absl::UnimplementedError(
-        absl::StrCat(where, ": hidden_act: ", known.status().message()));
-  }
+  auto known = ParseHiddenAct(activation, where);
+  if (!known.ok()) return known.status();
   config.activation = *known;
   return config;
 }

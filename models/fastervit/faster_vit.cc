@@ -63,14 +63,8 @@ at::Tensor Spread(const at::Tensor& carriers, int64_t k, int64_t side) {
 absl::StatusOr<std::unique_ptr<const ImageEncoder>> FasterVit::Load(const std::string& config_json,
                                                                     const TensorMap& weights,
                                                                     const std::string& folder) {
-  const std::string where = absl::StrCat(folder, "/config.json");
-  auto config = ParseFasterVitConfig(config_json, where);
-  if (!config.ok()) return config.status();
-  auto loaded = LoadFasterVitWeights(*config, weights, folder);
-  if (!loaded.ok()) return loaded.status();
-  auto model = std::make_unique<FasterVit>(*std::move(config), *std::move(loaded));
-  if (absl::Status status = CheckLabels(model->info(), where); !status.ok()) return status;
-  return model;
+  return LoadImageModel<FasterVit>(ParseFasterVitConfig, LoadFasterVitWeights, config_json, weights,
+                                   folder);
 }
 
 FasterVit::FasterVit(FasterVitConfig config, FasterVitWeights weights)

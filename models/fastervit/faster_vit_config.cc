@@ -20,17 +20,6 @@ int64_t RootOf(int64_t number) {
   return root;
 }
 
-void ReadFlags(ConfigFields& fields, const char* name, std::vector<bool>& flags) {
-  const Json* field = fields.Find(name);
-  if (field == nullptr) return;
-  if (!field->is_array()) return fields.Fail(name, "is not a list");
-  flags.clear();
-  for (const Json& flag : *field) {
-    if (!flag.is_boolean()) return fields.Fail(name, "holds something that is not true or false");
-    flags.push_back(flag.get<bool>());
-  }
-}
-
 // Whether a field is a number: null and absent mean that there is no such scale.
 bool IsNumber(const ConfigFields& fields, const char* name) {
   const Json* field = fields.Find(name);
@@ -125,7 +114,7 @@ absl::StatusOr<FasterVitConfig> ParseFasterVitConfig(const std::string& json,
   fields.Sizes("depths", 1, config.depths);
   fields.Sizes("num_heads", 1, config.num_heads);
   fields.Sizes("window_size", 1, config.windows);
-  ReadFlags(fields, "hat", config.hat);
+  fields.Flags("hat", config.hat);
   fields.Size("ct_size", 1, config.ct_size);
   fields.Number("mlp_ratio", config.mlp_ratio);
   fields.Flag("qkv_bias", config.qkv_bias);

@@ -58,16 +58,6 @@ int32_t CommonNode(const DocumentTree& tree, int32_t a, int32_t b) {
   return a;
 }
 
-void Append(int32_t id, TokenRole role, int32_t parent, std::array<int32_t, 3> position,
-            int32_t node, ByteSpan span, AnchoredSequence& sequence) {
-  sequence.token_ids.push_back(id);
-  sequence.roles.push_back(role);
-  sequence.parents.push_back(parent);
-  sequence.positions.push_back(position);
-  sequence.nodes.push_back(node);
-  sequence.spans.push_back(span);
-}
-
 }  // namespace
 
 absl::StatusOr<AnchoredSequence> AnchorSegments(const HatConfig& config, int32_t cls_id,
@@ -104,14 +94,14 @@ absl::StatusOr<AnchoredSequence> AnchorSegments(const HatConfig& config, int32_t
       span = {tokens->spans[static_cast<size_t>(range.begin)].begin,
               tokens->spans[static_cast<size_t>(range.end - 1)].end};
     }
-    Append(cls_id, TokenRole::kSentenceAnchor, -1, {HatTokenPosition(config, cls_id, 0), number, 0},
-           node, span, sequence);
+    sequence.Append(cls_id, TokenRole::kSentenceAnchor, -1,
+                    {HatTokenPosition(config, cls_id, 0), number, 0}, node, span);
     for (int64_t t = range.begin; t < range.end && !is_full(); ++t) {
       const auto at = static_cast<size_t>(t);
       const auto index = static_cast<int32_t>(t - range.begin) + 1;
-      Append(tokens->ids[at], TokenRole::kWord, first,
-             {HatTokenPosition(config, tokens->ids[at], index), number, 0}, tokens->nodes[at],
-             tokens->spans[at], sequence);
+      sequence.Append(tokens->ids[at], TokenRole::kWord, first,
+                      {HatTokenPosition(config, tokens->ids[at], index), number, 0},
+                      tokens->nodes[at], tokens->spans[at]);
       sequence.num_words_kept = std::max(sequence.num_words_kept, t + 1);
     }
   }

@@ -30,12 +30,7 @@ class SequenceWriter {
     if (role == TokenRole::kWord) ++sequence_.num_words_seen;
     if (max_tokens_ > 0 && sequence_.num_tokens() >= max_tokens_) return -1;
     if (role == TokenRole::kWord) ++sequence_.num_words_kept;
-    sequence_.token_ids.push_back(id);
-    sequence_.roles.push_back(role);
-    sequence_.parents.push_back(parent);
-    sequence_.positions.push_back(position);
-    sequence_.nodes.push_back(node);
-    sequence_.spans.push_back(span);
+    sequence_.Append(id, role, parent, position, node, span);
     return static_cast<int32_t>(sequence_.num_tokens()) - 1;
   }
 

@@ -24,8 +24,6 @@
 namespace strata::models {
 namespace {
 
-std::string Size(Extent extent) { return absl::StrCat(extent.height, " x ", extent.width); }
-
 // The place of the token at (row, column) when `levels` poolings are still to come.
 int64_t PlaceOf(int64_t row, int64_t column, Extent grid, Extent stride, int32_t levels) {
   if (levels == 0) return row * grid.width + column;
@@ -75,14 +73,7 @@ absl::StatusOr<std::shared_ptr<const kernels::StructurePlan>> UnitPlan(int64_t i
 absl::StatusOr<std::unique_ptr<const ImageEncoder>> Hiera::Load(const std::string& config_json,
                                                                 const TensorMap& weights,
                                                                 const std::string& folder) {
-  const std::string where = absl::StrCat(folder, "/config.json");
-  auto config = ParseHieraConfig(config_json, where);
-  if (!config.ok()) return config.status();
-  auto loaded = LoadHieraWeights(*config, weights, folder);
-  if (!loaded.ok()) return loaded.status();
-  auto model = std::make_unique<Hiera>(*std::move(config), *std::move(loaded));
-  if (absl::Status status = CheckLabels(model->info(), where); !status.ok()) return status;
-  return model;
+  return LoadImageModel<Hiera>(ParseHieraConfig, LoadHieraWeights, config_json, weights, folder);
 }
 
 Hiera::Hiera(HieraConfig config, HieraWeights weights)
@@ -101,13 +92,13 @@ absl::Status Hiera::CheckSize(int64_t height, int64_t width) const {
   const Extent image{height, width}, grid = config_.Tokens(image), unit = config_.mask_unit;
   if (config_.is_timm() && !(image == config_.image)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "this model takes images of ", Size(config_.image), " pixels, not ", Size(image)));
+        "this model takes images of ", SizeText(config_.image), " pixels, not ", SizeText(image)));
   }
   if (grid.height == 0 || grid.width == 0 || height % config_.patch_stride.height != 0 ||
       width % config_.patch_stride.width != 0 || grid.height % unit.height != 0 ||
       grid.width % unit.width != 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("an image of ", Size(image), " pixels is not made of whole mask units of ",
+        absl::StrCat("an image of ", SizeText(image), " pixels is not made of whole mask units of ",
                      unit.height * config_.patch_stride.height, " x ",
                      unit.width * config_.patch_stride.width, " pixels"));
   }
@@ -180,8 +171,8 @@ absl::StatusOr<at::Tensor> Hiera::Embed(const at::Tensor& pixels,
                                   {config_.patch_padding.height, config_.patch_padding.width});
   if (x.size(2) != grid.height || x.size(3) != grid.width) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "an image of ", Size(image), " pixels gives ", x.size(2), " x ", x.size(3), " patches, ",
-        Size(grid), " were expected; do patch size, stride and padding fit?"));
+        "an image of ", SizeText(image), " pixels gives ", x.size(2), " x ", x.size(3),
+        " patches, ", SizeText(grid), " were expected; do patch size, stride and padding fit?"));
   }
   const at::Tensor tokens = x.flatten(2).transpose(1, 2);
   if (weights_.unit_positions.defined()) {

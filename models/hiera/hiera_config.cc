@@ -44,17 +44,6 @@ void ReadExtent(ConfigFields& fields, const char* name, int32_t minimum, Extent&
   extent = {height, width};
 }
 
-void ReadFlags(ConfigFields& fields, const char* name, std::vector<bool>& flags) {
-  const Json* field = fields.Find(name);
-  if (field == nullptr) return;
-  if (!field->is_array()) return fields.Fail(name, "is not a list");
-  flags.clear();
-  for (const Json& flag : *field) {
-    if (!flag.is_boolean()) return fields.Fail(name, "holds something that is not true or false");
-    flags.push_back(flag.get<bool>());
-  }
-}
-
 int64_t Power(int64_t base, int32_t exponent) {
   int64_t power = 1;
   for (int32_t i = 0; i < exponent && power < 1 << 20; ++i) power *= base;
@@ -133,7 +122,7 @@ absl::StatusOr<HieraConfig> ParseTransformers(ConfigFields& fields, const std::s
   fields.Size("num_query_pool", 0, config.num_query_pool);
   ReadExtent(fields, "query_stride", 1, config.query_stride);
   ReadExtent(fields, "masked_unit_size", 1, config.mask_unit);
-  ReadFlags(fields, "masked_unit_attention", config.mask_unit_attention);
+  fields.Flags("masked_unit_attention", config.mask_unit_attention);
   fields.Number("mlp_ratio", config.mlp_ratio);
   fields.Text("hidden_act", activation);
   fields.Number("layer_norm_eps", config.epsilon);
@@ -143,11 +132,8 @@ absl::StatusOr<HieraConfig> ParseTransformers(ConfigFields& fields, const std::s
   const Names names{"depths", "num_heads", "masked_unit_size", "masked_unit_attention",
                     "num_query_pool"};
   if (absl::Status status = Check(fields, config, names, where); !status.ok()) return status;
-  auto known = ParseActivation(activation);
-  if (!known.ok()) {
-    return absl::UnimplementedError(
-        absl::StrCat(where, ": hidden_act: ", known.status().message()));
-  }
+  auto known = ParseHiddenAct(activation, where);
+  if (!known.ok()) return known.status();
   config.activation = *known;
   return config;
 }
@@ -193,7 +179,7 @@ absl::StatusOr<HieraConfig> ParseTimm(const ConfigFields& root, const std::strin
   fields.Size("q_pool", 0, config.num_query_pool);
   ReadExtent(fields, "q_stride", 1, config.query_stride);
   ReadExtent(fields, "mask_unit_size", 1, config.mask_unit);
-  ReadFlags(fields, "mask_unit_attn", config.mask_unit_attention);
+  fields.Flags("mask_unit_attn", config.mask_unit_attention);
   fields.Number("mlp_ratio", config.mlp_ratio);
   fields.Number("init_values", init_values);
   fields.Flag("use_expand_proj", config.use_expand_proj);

@@ -94,6 +94,17 @@ void ConfigFields::Flag(const char* name, bool& value) {
   value = field->get<bool>();
 }
 
+void ConfigFields::Flags(const char* name, std::vector<bool>& values) {
+  const Json* field = Find(name);
+  if (field == nullptr) return;
+  if (!field->is_array()) return Fail(name, "is not a list");
+  values.clear();
+  for (const Json& flag : *field) {
+    if (!flag.is_boolean()) return Fail(name, "holds something that is not true or false");
+    values.push_back(flag.get<bool>());
+  }
+}
+
 void ConfigFields::Text(const char* name, std::string& value) {
   const Json* field = Find(name);
   if (field == nullptr) return;

@@ -27,6 +27,8 @@ class ConfigFields {
   void Number(const char* name, double& value);
   void Flag(const char* name, bool& value);
   void Text(const char* name, std::string& value);
+  // A list of true and false.
+  void Flags(const char* name, std::vector<bool>& values);
   // A list of whole numbers, each in minimum … 2^24.
   void Sizes(const char* name, int32_t minimum, std::vector<int32_t>& values);
   // One whole number for both, or a list [height, width].

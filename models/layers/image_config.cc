@@ -26,4 +26,12 @@ absl::Status CheckLabels(const ImageEncoderInfo& info, const std::string& where)
       where, ": names ", named, " labels, the checkpoint's classifier has ", info.num_classes));
 }
 
+absl::StatusOr<Activation> ParseHiddenAct(const std::string& name, const std::string& where) {
+  auto known = ParseActivation(name);
+  if (known.ok()) return known;
+  return absl::UnimplementedError(absl::StrCat(where, ": hidden_act: ", known.status().message()));
+}
+
+std::string SizeText(Extent extent) { return absl::StrCat(extent.height, " x ", extent.width); }
+
 }  // namespace strata::models

@@ -21,8 +21,6 @@
 namespace strata::models {
 namespace {
 
-std::string Size(Extent extent) { return absl::StrCat(extent.height, " x ", extent.width); }
-
 int64_t Half(int64_t size) { return (size + 1) / 2; }
 
 // TensorFlow's "same": zeros on both sides, one more behind where their number is odd.
@@ -43,14 +41,7 @@ at::Tensor PadSame(const at::Tensor& map, int64_t kernel, int64_t stride, double
 absl::StatusOr<std::unique_ptr<const ImageEncoder>> MaxVit::Load(const std::string& config_json,
                                                                  const TensorMap& weights,
                                                                  const std::string& folder) {
-  const std::string where = absl::StrCat(folder, "/config.json");
-  auto config = ParseMaxVitConfig(config_json, where);
-  if (!config.ok()) return config.status();
-  auto loaded = LoadMaxVitWeights(*config, weights, folder);
-  if (!loaded.ok()) return loaded.status();
-  auto model = std::make_unique<MaxVit>(*std::move(config), *std::move(loaded));
-  if (absl::Status status = CheckLabels(model->info(), where); !status.ok()) return status;
-  return model;
+  return LoadImageModel<MaxVit>(ParseMaxVitConfig, LoadMaxVitWeights, config_json, weights, folder);
 }
 
 MaxVit::MaxVit(MaxVitConfig config, MaxVitWeights weights)
@@ -74,12 +65,12 @@ absl::Status MaxVit::CheckSize(int64_t height, int64_t width) const {
     for (const Extent& part : {config_.window, config_.grid}) {
       if (map.height % part.height == 0 && map.width % part.width == 0) continue;
       return absl::InvalidArgumentError(absl::StrCat(
-          "an image of ", height, " x ", width, " pixels has a map of ", Size(map), " in stage ", i,
-          ", which windows and grids of ", Size(part), " do not divide"));
+          "an image of ", height, " x ", width, " pixels has a map of ", SizeText(map),
+          " in stage ", i, ", which windows and grids of ", SizeText(part), " do not divide"));
     }
     if (!config_.same_padding && (before.height % 2 != 0 || before.width % 2 != 0)) {
       return absl::InvalidArgumentError(absl::StrCat("an image of ", height, " x ", width,
-                                                     " pixels has a map of ", Size(before),
+                                                     " pixels has a map of ", SizeText(before),
                                                      ", which cannot be halved"));
     }
   }

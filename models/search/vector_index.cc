@@ -1,7 +1,5 @@
 #include "models/search/vector_index.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -10,13 +8,12 @@
 #include <iterator>
 #include <map>
 #include <optional>
-#include <system_error>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "models/checkpoint/crc32c.h"
 #include "models/checkpoint/safetensors.h"
+#include "models/checkpoint/staged_folder.h"
 #include "nlohmann/json.hpp"
 
 namespace strata::models {
@@ -124,13 +121,8 @@ absl::StatusOr<std::vector<VectorEntry>> ReadEntries(const fs::path& path) {
 }  // namespace
 
 absl::Status VectorIndex::CheckOutput(const std::string& folder) {
-  std::error_code error;
   if (folder.empty()) return absl::InvalidArgumentError("the index's folder has no name");
-  if (fs::exists(folder, error) && !fs::is_empty(folder, error)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(folder, " is there and not empty; name another folder"));
-  }
-  return absl::OkStatus();
+  return CheckOutputFolder(folder);
 }
 
 absl::Status VectorIndex::Write(VectorIndexContent content, const std::string& folder,
@@ -138,28 +130,20 @@ absl::Status VectorIndex::Write(VectorIndexContent content, const std::string& f
   absl::Status status = CheckOutput(folder);
   if (status.ok()) status = CheckContent(content);
   if (!status.ok()) return status;
-  std::error_code error;
-  fs::path output = fs::path(folder).lexically_normal();
-  if (!output.has_filename()) output = output.parent_path();  // "OUT/"
   const auto count = static_cast<int64_t>(content.entries.size());
   auto graph = VectorGraph::Build(content.vectors.data(), count, content.dimension, added);
   if (!graph.ok()) return graph.status();
 
-  fs::path staged = output;
-  staged += absl::StrCat(".partial", ::getpid());
-  fs::create_directories(staged, error);
-  if (error) {
-    return absl::InternalError(
-        absl::StrCat("cannot make ", staged.string(), ": ", error.message()));
-  }
-  absl::Cleanup remove_staged = [&] { fs::remove_all(staged, error); };
-  status = (*graph)->Save((staged / kGraphFile).string());
-  if (status.ok()) status = WriteEntries(content.entries, staged / kEntriesFile);
+  auto staged = StagedFolder::Make(folder);
+  if (!staged.ok()) return staged.status();
+  const fs::path& place = staged->path();
+  status = (*graph)->Save((place / kGraphFile).string());
+  if (status.ok()) status = WriteEntries(content.entries, place / kEntriesFile);
   if (!status.ok()) return status;
   std::map<std::string, std::string> metadata = {
       {"strata_index", kVersion}, {"model", content.model}, {"level", content.level}};
   for (const char* name : {kGraphFile, kEntriesFile}) {
-    const auto crc = ChecksumOf(staged / name);
+    const auto crc = ChecksumOf(place / name);
     if (!crc.ok()) return crc.status();
     metadata[absl::StrCat("crc32c ", name)] = absl::StrCat(*crc);
   }
@@ -168,16 +152,9 @@ absl::Status VectorIndex::Write(VectorIndexContent content, const std::string& f
   view.shape = {count, content.dimension};
   view.data = reinterpret_cast<const std::byte*>(content.vectors.data());
   view.size_bytes = static_cast<int64_t>(content.vectors.size() * sizeof(float));
-  status = WriteSafetensors((staged / kVectorsFile).string(), {{"vectors", view}}, metadata);
+  status = WriteSafetensors((place / kVectorsFile).string(), {{"vectors", view}}, metadata);
   if (!status.ok()) return status;
-  fs::remove(output, error);  // an empty one
-  fs::rename(staged, output, error);
-  if (error) {
-    return absl::InternalError(absl::StrCat("cannot rename ", staged.string(), " to ",
-                                            output.string(), ": ", error.message()));
-  }
-  std::move(remove_staged).Cancel();
-  return absl::OkStatus();
+  return staged->Publish();
 }
 
 absl::StatusOr<std::shared_ptr<const VectorIndex>> VectorIndex::Open(const std::string& folder) {

@@ -49,12 +49,8 @@ void AppendBlock(const Block& block, int32_t number, const SmithTokenIds& ids,
   const auto root = static_cast<int32_t>(sequence.num_tokens());
   int32_t place = 0;
   const auto append = [&](int32_t id, TokenRole role, int32_t node, ByteSpan span) {
-    sequence.token_ids.push_back(id);
-    sequence.roles.push_back(role);
-    sequence.parents.push_back(place == 0 ? -1 : root);
-    sequence.positions.push_back({place++, number, 0});
-    sequence.nodes.push_back(node);
-    sequence.spans.push_back(span);
+    sequence.Append(id, role, place == 0 ? -1 : root, {place, number, 0}, node, span);
+    ++place;
   };
   const Piece& first = block.front();
   const Piece& last = block.back();

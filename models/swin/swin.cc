@@ -19,21 +19,12 @@ namespace {
 
 constexpr double kPatchEpsilon = 1e-5;
 
-std::string Size(Extent extent) { return absl::StrCat(extent.height, " x ", extent.width); }
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const ImageEncoder>> Swin::Load(const std::string& config_json,
                                                                const TensorMap& weights,
                                                                const std::string& folder) {
-  const std::string where = absl::StrCat(folder, "/config.json");
-  auto config = ParseSwinConfig(config_json, where);
-  if (!config.ok()) return config.status();
-  auto loaded = LoadSwinWeights(*config, weights, folder);
-  if (!loaded.ok()) return loaded.status();
-  auto model = std::make_unique<Swin>(*std::move(config), *std::move(loaded));
-  if (absl::Status status = CheckLabels(model->info(), where); !status.ok()) return status;
-  return model;
+  return LoadImageModel<Swin>(ParseSwinConfig, LoadSwinWeights, config_json, weights, folder);
 }
 
 Swin::Swin(SwinConfig config, SwinWeights weights)
@@ -53,20 +44,20 @@ absl::Status Swin::CheckSize(int64_t height, int64_t width) const {
   const Extent image{height, width};
   if (!config_.any_size && !(image == config_.image)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "this model takes images of ", Size(config_.image), " pixels, not ", Size(image)));
+        "this model takes images of ", SizeText(config_.image), " pixels, not ", SizeText(image)));
   }
   if (config_.is_timm() &&
       (height % config_.patch.height != 0 || width % config_.patch.width != 0)) {
-    return absl::InvalidArgumentError(absl::StrCat("an image of ", Size(image),
+    return absl::InvalidArgumentError(absl::StrCat("an image of ", SizeText(image),
                                                    " pixels is not made of whole patches of ",
-                                                   Size(config_.patch)));
+                                                   SizeText(config_.patch)));
   }
   Extent grid = config_.Patches(image);
   for (int64_t i = 0; i < config_.spec.num_stages(); ++i) {
     auto window = SwinWindow(config_.spec, i, grid.height, grid.width, /*shifted=*/false);
     if (!window.ok()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("an image of ", Size(image), " pixels: ", window.status().message()));
+          absl::StrCat("an image of ", SizeText(image), " pixels: ", window.status().message()));
     }
     grid = {(grid.height + 1) / 2, (grid.width + 1) / 2};
   }

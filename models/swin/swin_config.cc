@@ -98,11 +98,8 @@ absl::StatusOr<SwinConfig> ParseTransformers(ConfigFields& fields, const std::st
   spec.window = window;
   if (channels != 3) fields.Fail("num_channels", "is not 3: only RGB images are read");
   if (absl::Status status = Finish(fields, where, config); !status.ok()) return status;
-  auto known = ParseActivation(activation);
-  if (!known.ok()) {
-    return absl::UnimplementedError(
-        absl::StrCat(where, ": hidden_act: ", known.status().message()));
-  }
+  auto known = ParseHiddenAct(activation, where);
+  if (!known.ok()) return known.status();
   spec.activation = *known;
   return config;
 }

@@ -24,12 +24,9 @@ void AppendBlock(const int64_t* ids, const bool* mask, int32_t length, int32_t n
   const auto root = static_cast<int32_t>(sequence.num_tokens());
   for (int32_t place = 0; place < length; ++place) {
     if (!mask[place] && !take_hidden) continue;
-    sequence.token_ids.push_back(static_cast<int32_t>(ids[place]));
-    sequence.roles.push_back(place == 0 ? TokenRole::kSentenceAnchor : TokenRole::kWord);
-    sequence.parents.push_back(place == 0 ? -1 : root);
-    sequence.positions.push_back({place, number, 0});
-    sequence.nodes.push_back(-1);
-    sequence.spans.push_back({});
+    sequence.Append(static_cast<int32_t>(ids[place]),
+                    place == 0 ? TokenRole::kSentenceAnchor : TokenRole::kWord,
+                    place == 0 ? -1 : root, {place, number, 0}, -1, {});
   }
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/grpc/status_details.h"
 #include "services/runtime/error_detail.h"
+#include "services/runtime/result_bytes.h"
 
 namespace strata::service {
 namespace {
@@ -539,23 +540,11 @@ void ToProto(const std::string& name, const models::ModelInfo& info, v1::Model* 
 }
 
 int64_t ApproximateBytes(const runtime::Response& response) {
-  int64_t num_bytes = static_cast<int64_t>(response.tree.text().size());
-  for (const models::NodeContribution& sentence : response.result.sentences) {
-    num_bytes += static_cast<int64_t>(sentence.text.size() + sizeof(sentence));
-  }
-  for (const models::HeardEvent& event : response.result.events) {
-    num_bytes += static_cast<int64_t>(event.label.size() + sizeof(event));
-  }
-  for (const models::LabelledNode& node : response.result.labelled_nodes) {
-    num_bytes += static_cast<int64_t>(node.text.size() + sizeof(node));
-    for (const models::LabelScore& label : node.labels) {
-      num_bytes += static_cast<int64_t>(label.label.size() + sizeof(label));
-    }
-  }
-  for (const models::Embedding& embedding : response.result.embeddings) {
-    num_bytes += static_cast<int64_t>(embedding.values.size() * sizeof(float) + sizeof(embedding));
-  }
-  return num_bytes;
+  const models::TaskResult& result = response.result;
+  return static_cast<int64_t>(response.tree.text().size() + runtime::BytesOf(result.sentences) +
+                              runtime::BytesOf(result.events) +
+                              runtime::BytesOf(result.labelled_nodes) +
+                              runtime::BytesOf(result.embeddings));
 }
 
 }  // namespace strata::service

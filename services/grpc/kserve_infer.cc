@@ -278,12 +278,6 @@ class InferCall final : public runtime::Call, public std::enable_shared_from_thi
   absl::Status failed_;
 };
 
-// A call that was answered before it began.
-class RefusedCall final : public runtime::Call {
- public:
-  void Cancel() override {}
-};
-
 }  // namespace
 
 std::shared_ptr<runtime::Call> Infer(runtime::Runtime& runtime,
@@ -297,7 +291,7 @@ std::shared_ptr<runtime::Call> Infer(runtime::Runtime& runtime,
   }
   if (!status.ok()) {
     done(status);
-    return std::make_shared<RefusedCall>();
+    return std::make_shared<runtime::AnsweredCall>();
   }
   auto checked = [max_response_bytes,
                   done = std::move(done)](absl::StatusOr<ModelInferResponse> response) mutable {

@@ -19,6 +19,21 @@ namespace {
 constexpr int32_t kDefaultPageSize = 100;
 constexpr int32_t kMaxPageSize = 1000;
 
+// What the runtime gets to answer with: `fill` makes the message of an Answer.
+template <typename Answer, typename Response, typename Fill>
+auto AnswerWith(const TaskContext& task, UnaryReactor* reactor, Response* response,
+                const char* advice, Fill fill) {
+  return [reactor, response, advice, fill,
+          max_bytes = task.max_message_bytes](const absl::StatusOr<Answer>& answer) {
+    if (!answer.ok()) {
+      reactor->End(answer.status());
+      return;
+    }
+    fill(*answer, response);
+    reactor->EndWith(response, max_bytes, advice);
+  };
+}
+
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* RunTask(const TaskContext& task, grpc::CallbackServerContext* context,
                                   const Request* request, Response* response, const char* advice) {
@@ -31,16 +46,12 @@ grpc::ServerUnaryReactor* RunTask(const TaskContext& task, grpc::CallbackServerC
   converted->deadline = DeadlineOf(*context);
   converted->traceparent = TraceparentOf(*context);
   reactor->SetCall(task.runtime->Submit(
-      *std::move(converted), [reactor, response, advice, max_bytes = task.max_message_bytes](
-                                 const absl::StatusOr<runtime::Response>& answer) {
-        if (!answer.ok()) {
-          reactor->End(answer.status());
-          return;
-        }
-        response->set_id(answer->id);
-        ToProto(*answer, response->mutable_result());
-        reactor->EndWith(response, max_bytes, advice);
-      }));
+      *std::move(converted),
+      AnswerWith<runtime::Response>(task, reactor, response, advice,
+                                    [](const runtime::Response& answer, Response* message) {
+                                      message->set_id(answer.id);
+                                      ToProto(answer, message->mutable_result());
+                                    })));
   return reactor;
 }
 
@@ -73,17 +84,13 @@ grpc::ServerUnaryReactor* Match(const TaskContext& task, grpc::CallbackServerCon
   }
   converted->deadline = DeadlineOf(*context);
   converted->traceparent = TraceparentOf(*context);
-  reactor->SetCall(runtime::Match(*task.runtime, *std::move(converted),
-                                  [reactor, response, max_bytes = task.max_message_bytes](
-                                      const absl::StatusOr<runtime::MatchResponse>& answer) {
-                                    if (!answer.ok()) {
-                                      reactor->End(answer.status());
-                                      return;
-                                    }
-                                    ToProto(*answer, response);
-                                    reactor->EndWith(response, max_bytes,
-                                                     "send fewer candidates, or ask for fewer");
-                                  }));
+  reactor->SetCall(
+      runtime::Match(*task.runtime, *std::move(converted),
+                     AnswerWith<runtime::MatchResponse>(
+                         task, reactor, response, "send fewer candidates, or ask for fewer",
+                         [](const runtime::MatchResponse& answer, v1::MatchResponse* message) {
+                           ToProto(answer, message);
+                         })));
   return reactor;
 }
 
@@ -93,17 +100,12 @@ grpc::ServerUnaryReactor* Tokenize(const TaskContext& task, grpc::CallbackServer
   auto* reactor = new UnaryReactor(task.active, context);
   runtime::TokenizeRequest converted = FromProto(*request);
   converted.deadline = DeadlineOf(*context);
-  reactor->SetCall(runtime::Tokenize(*task.runtime, std::move(converted),
-                                     [reactor, response, max_bytes = task.max_message_bytes](
-                                         const absl::StatusOr<runtime::TokenizeResponse>& answer) {
-                                       if (!answer.ok()) {
-                                         reactor->End(answer.status());
-                                         return;
-                                       }
-                                       ToProto(*answer, response);
-                                       reactor->EndWith(response, max_bytes,
-                                                        "send the text in parts");
-                                     }));
+  reactor->SetCall(
+      runtime::Tokenize(*task.runtime, std::move(converted),
+                        AnswerWith<runtime::TokenizeResponse>(
+                            task, reactor, response, "send the text in parts",
+                            [](const runtime::TokenizeResponse& answer,
+                               v1::TokenizeResponse* message) { ToProto(answer, message); })));
   return reactor;
 }
 
@@ -121,15 +123,12 @@ grpc::ServerUnaryReactor* InspectDocument(const TaskContext& task,
   response->set_id(request->document().id());
   reactor->SetCall(runtime::Inspect(
       *task.runtime, *std::move(converted),
-      [reactor, response, include_text = request->include_text(),
-       max_bytes = task.max_message_bytes](const absl::StatusOr<runtime::InspectResponse>& answer) {
-        if (!answer.ok()) {
-          reactor->End(answer.status());
-          return;
-        }
-        ToProto(*answer, include_text, response);
-        reactor->EndWith(response, max_bytes, "ask without include_text, or send a smaller one");
-      }));
+      AnswerWith<runtime::InspectResponse>(
+          task, reactor, response, "ask without include_text, or send a smaller one",
+          [include_text = request->include_text()](const runtime::InspectResponse& answer,
+                                                   v1::InspectDocumentResponse* message) {
+            ToProto(answer, include_text, message);
+          })));
   return reactor;
 }
 

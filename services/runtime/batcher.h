@@ -4,7 +4,7 @@
 // passes as there were calls before it. Behind a document that no longer fits, later ones that do
 // fit are taken too, within a bounded look; a document that was passed over `max_skips` times ends
 // that look, so newcomers cannot fill batch after batch ahead of it. A batch is formed at the very
-// moment the compute thread is free (picking takes microseconds, reading and tokenizing are done by
+// moment no other pass runs (picking takes microseconds, reading and tokenizing are done by
 // then), so whatever arrived during the last pass can be in it. Summaries go among themselves:
 // their pass goes on token by token, and others must not wait for the last one.
 #ifndef STRATA_SERVICES_RUNTIME_BATCHER_H_

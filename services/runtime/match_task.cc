@@ -177,23 +177,18 @@ absl::Status CheckOptions(const MatchRequest& request) {
   return absl::OkStatus();
 }
 
-class EndedCall : public Call {
- public:
-  void Cancel() override {}
-};
-
 }  // namespace
 
 std::shared_ptr<Call> Match(Runtime& runtime, MatchRequest request,
                             absl::AnyInvocable<void(absl::StatusOr<MatchResponse>)> done) {
   if (const absl::Status status = CheckOptions(request); !status.ok()) {
     done(status);
-    return std::make_shared<EndedCall>();
+    return std::make_shared<AnsweredCall>();
   }
   auto model = runtime.models().Find(request.model);
   if (!model.ok()) {
     done(model.status());
-    return std::make_shared<EndedCall>();
+    return std::make_shared<AnsweredCall>();
   }
   auto call =
       std::make_shared<MatchCall>(runtime, *std::move(model), std::move(request), std::move(done));

@@ -51,10 +51,10 @@ struct PendingCall : public Call, public std::enable_shared_from_this<PendingCal
   int64_t num_tokens = 0;                                   // of the prepared document
   int num_skips = 0;  // times that a batch was filled from behind it
 
-  // Answered already; read without the mutex by the compute thread between layers.
+  // Answered already; read without the mutex by the worker of its pass between layers.
   std::atomic<bool> dead{false};
 
-  std::string text_told;  // of the compute thread: what the caller has seen of a summary
+  std::string text_told;  // of the worker of its pass: what the caller has seen of a summary
 
   // Owned by the thread that prepares or runs it; by the scheduler in between.
   CallPayload payload;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "services/runtime/result_bytes.h"
 #include "services/runtime/scheduler.h"
 
 namespace strata::runtime {
@@ -14,27 +15,13 @@ namespace {
 using models::Task;
 
 // About what an answer takes in memory, bytes.
-int64_t BytesOf(const Response& response) {
-  size_t num_bytes = sizeof(Response) + response.model.size() + response.tree.text().size() +
-                     response.tree.nodes().size() * sizeof(models::Node);
-  for (const models::LabelScore& label : response.result.labels) {
-    num_bytes += sizeof(label) + label.label.size();
-  }
-  for (const auto* list : {&response.result.sentences, &response.result.sections}) {
-    for (const models::NodeContribution& node : *list) num_bytes += sizeof(node) + node.text.size();
-  }
-  for (const models::HeardEvent& event : response.result.events) {
-    num_bytes += sizeof(event) + event.label.size();
-  }
-  for (const models::LabelledNode& node : response.result.labelled_nodes) {
-    num_bytes += sizeof(node) + node.text.size();
-    for (const models::LabelScore& label : node.labels) {
-      num_bytes += sizeof(label) + label.label.size();
-    }
-  }
-  for (const models::Embedding& embedding : response.result.embeddings) {
-    num_bytes += sizeof(embedding) + embedding.values.size() * sizeof(float);
-  }
+int64_t ResponseBytes(const Response& response) {
+  const models::TaskResult& result = response.result;
+  const size_t num_bytes = sizeof(Response) + response.model.size() + response.tree.text().size() +
+                           response.tree.nodes().size() * sizeof(models::Node) +
+                           BytesOf(result.labels) + BytesOf(result.sentences) +
+                           BytesOf(result.sections) + BytesOf(result.events) +
+                           BytesOf(result.labelled_nodes) + BytesOf(result.embeddings);
   return static_cast<int64_t>(num_bytes);
 }
 
@@ -179,7 +166,7 @@ void CacheLease::Fulfil(const Response& response) {
   // An entry costs its key twice, its places in list and table, and the control blocks.
   constexpr int64_t kEntryBytes = 256;
   const auto kept = std::make_shared<const Response>(response);
-  cache_->Keep(key_, kept, BytesOf(*kept) + kEntryBytes);  // first, so that no gap opens
+  cache_->Keep(key_, kept, ResponseBytes(*kept) + kEntryBytes);  // first, so that no gap opens
   for (const std::shared_ptr<PendingCall>& call : cache_->EndFlight(key_)) {
     Give(*call, AnswerFor(*call, *kept));
   }

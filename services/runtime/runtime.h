@@ -116,6 +116,12 @@ class Call {
   virtual void Cancel() = 0;
 };
 
+// One that was answered before it began: there is nothing to cancel.
+class AnsweredCall final : public Call {
+ public:
+  void Cancel() override {}
+};
+
 using Done = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
 
 // Thread-safe. Must not be destroyed from within one of its own callbacks.

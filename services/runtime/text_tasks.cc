@@ -13,12 +13,6 @@
 namespace strata::runtime {
 namespace {
 
-// A call that was answered before it was queued.
-class AnsweredCall : public Call {
- public:
-  void Cancel() override {}
-};
-
 absl::StatusOr<TokenizeResponse> TokenizeNow(const models::Engine& engine,
                                              const TokenizeRequest& request) {
   TokenizeResponse response;

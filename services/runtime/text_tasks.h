@@ -1,5 +1,5 @@
 // Tasks that need no pass through a model: the tokens of a text, the structure of a document. They
-// run on the runtime's prepare threads and count against its limits.
+// run on the runtime's workers and count against its limits.
 #ifndef STRATA_SERVICES_RUNTIME_TEXT_TASKS_H_
 #define STRATA_SERVICES_RUNTIME_TEXT_TASKS_H_
 

@@ -107,12 +107,7 @@ class NullEngine : public models::Engine {
     PreparedDocument prepared;
     AnchoredSequence& sequence = prepared.sequence;
     const auto add = [&](int32_t id, TokenRole role, int32_t node, ByteSpan span) {
-      sequence.token_ids.push_back(id);
-      sequence.roles.push_back(role);
-      sequence.parents.push_back(sequence.token_ids.size() == 1 ? -1 : 0);
-      sequence.positions.push_back({0, 0, 0});
-      sequence.nodes.push_back(node);
-      sequence.spans.push_back(span);
+      sequence.Append(id, role, sequence.num_tokens() == 0 ? -1 : 0, {0, 0, 0}, node, span);
     };
     add(0, TokenRole::kDocumentAnchor, 0, tree.nodes()[0].text);
     Encoding encoding;
