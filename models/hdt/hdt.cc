@@ -11,9 +11,9 @@
 #include "models/hdt/hdt.h"
 
 #include <cmath>
+#include <limits>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/attention/block_sparse_attention.h"
 #include "models/layers/dense_attention.h"
@@ -23,6 +23,9 @@
 
 namespace strata::models {
 namespace {
+
+// What the reference adds to the score of a hidden token.
+constexpr float kLowest = std::numeric_limits<float>::lowest();
 
 at::Tensor IdTensor(const std::vector<int32_t>& values) {
   return at::from_blob(const_cast<int32_t*>(values.data()), {static_cast<int64_t>(values.size())},
@@ -42,24 +45,18 @@ absl::StatusOr<Hdt> Hdt::Load(const HdtConfig& config, const HdtHeads& heads,
                               const TensorMap& checkpoint,
                               const std::function<bool(const std::string&)>& ignored,
                               const std::string& where) {
-  const bool has_prefix = checkpoint.contains("model.shared.weight");
-  // Sizes of a wrong config.json are found before they are allocated.
-  const auto shared = checkpoint.find(has_prefix ? "model.shared.weight" : "shared.weight");
-  const std::vector<int64_t> expected{config.vocab_size, config.d_model};
-  if (shared != checkpoint.end() && shared->second.shape != expected) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        where, ": weight '", shared->first, "' has shape ", ShapeString(shared->second.shape),
-        ", the configuration asks for ", ShapeString(expected)));
-  }
-  Hdt model(config, heads, InitialHdtWeights(config));
-  const absl::Status status = LoadWeights(
-      model.Table(has_prefix ? "model." : ""), checkpoint,
+  const std::string prefix = checkpoint.contains("model.shared.weight") ? "model." : "";
+  HdtWeights weights;
+  weights.layers.resize(static_cast<size_t>(config.num_layers));
+  const absl::Status status = LoadNewWeights(
+      HdtWeightTable(config, heads, prefix, weights), checkpoint,
       [&](const std::string& key) {
         return IsIgnoredHdtKey(key, heads) || (ignored && ignored(key));
       },
       where);
   if (!status.ok()) return status;
-  return model;
+  FillAbsentHdtWeights(config, heads, weights);
+  return Hdt(config, heads, std::move(weights));
 }
 
 absl::StatusOr<at::Tensor> Hdt::Forward(const PackedBatch& batch,
@@ -101,7 +98,7 @@ absl::StatusOr<at::Tensor> Hdt::Forward(const PackedBatch& batch,
     }
     const at::Tensor attended = config_.is_hierarchical
                                     ? tree.Attend(qkv)
-                                    : FlatAttention(qkv, batch, options.dropout, probabilities);
+                                    : FlatAttention(qkv, batch, options, probabilities);
     hidden = FinishLayer(spec, layer, hidden, attended);
   }
   if (is_packed) {
@@ -151,8 +148,8 @@ at::Tensor Hdt::EmbedPacked(const PackedBatch& batch) const {
   return hidden;
 }
 
-at::Tensor Hdt::FlatAttention(const at::Tensor& qkv, const PackedBatch& batch, double dropout,
-                              at::Tensor* probabilities) const {
+at::Tensor Hdt::FlatAttention(const at::Tensor& qkv, const PackedBatch& batch,
+                              const HdtForwardOptions& pass, at::Tensor* probabilities) const {
   const at::Tensor heads = qkv.view({qkv.size(0), 3, config_.num_heads, config_.d_kv});
   if (probabilities != nullptr) {
     *probabilities = at::zeros({config_.num_heads, qkv.size(0), qkv.size(0)});
@@ -167,7 +164,11 @@ at::Tensor Hdt::FlatAttention(const at::Tensor& qkv, const PackedBatch& batch, d
     options.bias =
         RelativePositionBias(weights_.relative_attention_bias, length, length,
                              /*bidirectional=*/true, config_.relative_attention_max_distance);
-    options.dropout = dropout;
+    if (pass.hidden.defined()) {
+      const at::Tensor hidden = pass.hidden.narrow(0, first, length).to(at::kFloat);
+      options.bias = options.bias + hidden * static_cast<double>(kLowest);
+    }
+    options.dropout = pass.dropout;
     options.probabilities = &of_document;
     documents.push_back(DenseAttention(rows[0], rows[1], rows[2], options));
     if (probabilities != nullptr) {
@@ -260,7 +261,8 @@ at::Tensor Hdt::MaskedLmLogits(const at::Tensor& states) const {
     y = at::layer_norm(y, {d}, weights_.transform_norm_weight, weights_.transform_norm_bias,
                        config_.layer_norm_epsilon);
   }
-  return at::linear(y, weights_.shared, weights_.decoder_bias);
+  return at::linear(y, config_.tie_word_embeddings ? weights_.shared : weights_.decoder_weight,
+                    weights_.decoder_bias);
 }
 
 }  // namespace strata::models

@@ -23,6 +23,9 @@ namespace strata::models {
 struct HdtForwardOptions {
   double dropout = 0;               // training only
   std::function<bool()> cancelled;  // asked between layers
+  // Flat mode only, [T] bool: tokens that none attends to (the reference's attention_mask at 0).
+  // They attend to the others all the same. May be undefined: none.
+  at::Tensor hidden;
   // In: layers whose attention probabilities are wanted. Out: [H, T, T] each (small batches only).
   std::map<int, at::Tensor>* probabilities = nullptr;
 };
@@ -57,12 +60,14 @@ class Hdt {
   absl::StatusOr<at::Tensor> Forward(const PackedBatch& batch,
                                      const HdtForwardOptions& options = {}) const;
 
-  // What the reference computes for a padding row: attention gives it 0, so one row serves all.
-  // Needed only by the reference's `avg` and `max` pooling, which look at such rows. [d_model]
+  // What the reference computes for a padding row in tree mode: attention gives it 0, so one row
+  // serves all. Needed only by the reference's `avg` and `max` pooling, which look at such rows.
+  // Flat mode has no such row: padding attends to the document, so it has to be among the tokens,
+  // `hidden` or not. [d_model]
   at::Tensor PaddingState() const;
 
   // tanh(W·p + b), p by `pooling`. `num_padding[b]` rows of padding stand behind document b in the
-  // reference's layout (empty: none). [B, d_model]
+  // reference's layout (empty: none; tree mode only). [B, d_model]
   at::Tensor Pool(const at::Tensor& states, const PackedBatch& batch, HdtPooling pooling,
                   const std::vector<int64_t>& num_padding = {}) const;
 
@@ -72,8 +77,8 @@ class Hdt {
  private:
   at::Tensor Embed(const at::Tensor& token_ids, const at::Tensor& positions, double dropout) const;
   at::Tensor EmbedPacked(const PackedBatch& batch) const;
-  at::Tensor FlatAttention(const at::Tensor& qkv, const PackedBatch& batch, double dropout,
-                           at::Tensor* probabilities) const;
+  at::Tensor FlatAttention(const at::Tensor& qkv, const PackedBatch& batch,
+                           const HdtForwardOptions& pass, at::Tensor* probabilities) const;
   absl::StatusOr<at::Tensor> Probabilities(const at::Tensor& qkv, const PackedBatch& batch) const;
 
   HdtConfig config_;

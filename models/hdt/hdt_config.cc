@@ -7,6 +7,33 @@
 #include "models/layers/config_fields.h"
 
 namespace strata::models {
+namespace {
+
+constexpr int32_t kMaxLayers = 1000;
+constexpr int32_t kMaxHeads = 4096;
+constexpr int32_t kMaxBuckets = 4096;
+
+// Sizes that nothing in a checkpoint bears out before they cost memory, and a bias that is computed
+// with tables too small for its formula.
+void CheckLimits(ConfigFields& fields, const HdtConfig& config) {
+  const auto at_most = [&](const char* name, int32_t value, int32_t limit) {
+    if (value > limit) fields.Fail(name, absl::StrCat("is ", value, "; at most ", limit));
+  };
+  at_most("num_layers", config.num_layers, kMaxLayers);
+  at_most("num_decoder_layers", config.num_decoder_layers, kMaxLayers);
+  at_most("num_heads", config.num_heads, kMaxHeads);
+  const int32_t buckets = config.relative_attention_num_buckets;
+  at_most("relative_attention_num_buckets", buckets, kMaxBuckets);
+  // A half of a direction's buckets is for exact distances: there must be one.
+  const int32_t least = !config.is_hierarchical ? 4 : config.is_encoder_decoder ? 2 : 1;
+  if (buckets < least) {
+    fields.Fail(
+        "relative_attention_num_buckets",
+        absl::StrCat("is ", buckets, "; this model's position bias needs at least ", least));
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<HdtPooling> ParseHdtPooling(const std::string& pool_scheme) {
   if (pool_scheme == "first-token") return HdtPooling::kFirstToken;
@@ -33,8 +60,8 @@ absl::StatusOr<HdtConfig> ParseHdtConfig(const std::string& json, const std::str
   fields.Size("num_decoder_layers", 0, config.num_decoder_layers);
   fields.Size("num_heads", 1, config.num_heads);
   fields.Size("num_attention_heads", 1, config.num_heads);
-  fields.Size("relative_attention_num_buckets", 2, config.relative_attention_num_buckets);
-  fields.Size("relative_attention_max_distance", 2, config.relative_attention_max_distance);
+  fields.Size("relative_attention_num_buckets", 1, config.relative_attention_num_buckets);
+  fields.Size("relative_attention_max_distance", 1, config.relative_attention_max_distance);
   fields.Number("layer_norm_epsilon", config.layer_norm_epsilon);
   fields.Number("dropout_rate", config.dropout_rate);
   fields.Size("max_decoder_position_embeddings", 1, config.max_decoder_position_embeddings);
@@ -89,9 +116,7 @@ absl::StatusOr<HdtConfig> ParseHdtConfig(const std::string& json, const std::str
     fields.Fail("d_kv", absl::StrCat("is ", config.d_kv, ", the attention kernels take up to ",
                                      kernels::kMaxHeadSize));
   }
-  if (int64_t{config.num_heads} * config.d_kv > (1 << 20)) {
-    fields.Fail("num_heads", "times d_kv is over 1048576");
-  }
+  CheckLimits(fields, config);
   // The dense attention of the reference divides by sqrt(d_model // num_heads).
   if (config.num_heads > config.d_model && (config.is_encoder_decoder || !config.is_hierarchical)) {
     fields.Fail("num_heads",

@@ -46,24 +46,11 @@ absl::Status CheckMemory(const EncoderMemory& memory, size_t documents) {
 
 absl::StatusOr<HdtDecoder> HdtDecoder::Load(const HdtConfig& config, const at::Tensor& shared,
                                             const TensorMap& checkpoint, const std::string& where) {
-  // Sizes of a wrong config.json are found before they are allocated.
-  if (config.num_decoder_layers > 0) {
-    const std::string key = absl::StrCat("decoder.block.", config.num_decoder_layers - 1,
-                                         ".layer.2.DenseReluDense.wo.weight");
-    const auto last = checkpoint.find(key);
-    if (last == checkpoint.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(where, ": weight '", key, "' is missing"));
-    }
-    const std::vector<int64_t> expected{config.d_model, config.d_ff};
-    if (last->second.shape != expected) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, ": weight '", key, "' has shape ", ShapeString(last->second.shape),
-                       ", the configuration asks for ", ShapeString(expected)));
-    }
-  }
-  HdtDecoder decoder(config, InitialHdtDecoderWeights(config, shared));
-  const absl::Status status = LoadWeights(
-      decoder.Table(), checkpoint,
+  HdtDecoderWeights weights;
+  weights.shared = shared;
+  weights.layers.resize(static_cast<size_t>(config.num_decoder_layers));
+  const absl::Status status = LoadNewWeights(
+      HdtDecoderWeightTable(config, weights), checkpoint,
       [&](const std::string& key) {
         // What the encoder reads, repetitions of the shared matrix, and a table that T5 once wrote.
         return absl::StartsWith(key, "encoder.") || absl::StartsWith(key, "pooler.") ||
@@ -73,7 +60,7 @@ absl::StatusOr<HdtDecoder> HdtDecoder::Load(const HdtConfig& config, const at::T
       },
       where);
   if (!status.ok()) return status;
-  return decoder;
+  return HdtDecoder(config, std::move(weights));
 }
 
 absl::Status HdtDecoder::CheckTokens(const std::vector<int32_t>& token_ids) const {

@@ -51,7 +51,7 @@ std::vector<WeightEntry> HdtDecoderWeightTable(const HdtConfig& config,
     add("decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
         weights.relative_attention_bias, {config.relative_attention_num_buckets, config.num_heads});
   }
-  if (weights.lm_head.defined()) add("lm_head.weight", weights.lm_head, {config.vocab_size, d});
+  if (!config.tie_word_embeddings) add("lm_head.weight", weights.lm_head, {config.vocab_size, d});
   return table;
 }
 

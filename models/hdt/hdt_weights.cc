@@ -6,6 +6,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace strata::models {
+namespace {
+
+at::Tensor InitialMatrix(at::IntArrayRef shape) { return at::normal(0.0, 0.02, shape); }
+
+}  // namespace
 
 TransformerLayerSpec HdtLayerSpec(const HdtConfig& config) {
   TransformerLayerSpec spec;
@@ -17,11 +22,10 @@ TransformerLayerSpec HdtLayerSpec(const HdtConfig& config) {
   return spec;
 }
 
-HdtWeights InitialHdtWeights(const HdtConfig& config) {
+HdtWeights InitialHdtWeights(const HdtConfig& config, const HdtHeads& heads) {
   const int64_t d = config.d_model, i = config.inner_size(), f = config.d_ff;
-  const auto matrix = [](at::IntArrayRef shape) { return at::normal(0.0, 0.02, shape); };
   HdtWeights weights;
-  weights.shared = matrix({config.vocab_size, d});
+  weights.shared = InitialMatrix({config.vocab_size, d});
   weights.scale_factor = at::full({1}, 1.0 / std::sqrt(static_cast<double>(d)));
   weights.emb_norm = at::ones({d});
   for (int32_t n = 0; n < config.num_layers; ++n) {
@@ -30,18 +34,28 @@ HdtWeights InitialHdtWeights(const HdtConfig& config) {
         {.hidden = d, .attention = i, .feed_forward = f, .has_biases = false}));
   }
   weights.final_layer_norm = at::ones({d});
-  weights.relative_attention_bias =
-      matrix({config.relative_attention_num_buckets, config.num_heads});
-  weights.pooler_weight = matrix({d, d});
-  weights.pooler_bias = at::zeros({d});
+  FillAbsentHdtWeights(config, heads, weights);
+  if (!heads.masked_lm) return weights;
   weights.mlm_norm_weight = at::ones({d});
   weights.mlm_norm_bias = at::zeros({d});
-  weights.transform_weight = matrix({d, d});
+  weights.transform_weight = InitialMatrix({d, d});
   weights.transform_bias = at::zeros({d});
   weights.transform_norm_weight = at::ones({d});
   weights.transform_norm_bias = at::zeros({d});
   weights.decoder_bias = at::zeros({config.vocab_size});
+  if (!config.tie_word_embeddings) weights.decoder_weight = InitialMatrix({config.vocab_size, d});
   return weights;
+}
+
+void FillAbsentHdtWeights(const HdtConfig& config, const HdtHeads& heads, HdtWeights& weights) {
+  const int64_t d = config.d_model;
+  if (!weights.relative_attention_bias.defined()) {
+    weights.relative_attention_bias =
+        InitialMatrix({config.relative_attention_num_buckets, config.num_heads});
+  }
+  if (!heads.pooler) return;
+  if (!weights.pooler_weight.defined()) weights.pooler_weight = InitialMatrix({d, d});
+  if (!weights.pooler_bias.defined()) weights.pooler_bias = at::zeros({d});
 }
 
 void AddHdtLayerEntries(const HdtConfig& config, const std::string& attention,
@@ -106,6 +120,7 @@ std::vector<WeightEntry> HdtWeightTable(const HdtConfig& config, const HdtHeads&
       add_head("transform.LayerNorm.bias", weights.transform_norm_bias, {d});
     }
     add_head("bias", weights.decoder_bias, {v});
+    if (!config.tie_word_embeddings) add_head("decoder.weight", weights.decoder_weight, {v, d});
   }
   return table;
 }

@@ -30,18 +30,24 @@ struct HdtWeights {
   at::Tensor mlm_norm_weight, mlm_norm_bias;              // [d]
   at::Tensor transform_weight, transform_bias;            // [d, d], [d]
   at::Tensor transform_norm_weight, transform_norm_bias;  // [d]
-  at::Tensor decoder_bias;                                // [V]; its matrix is `shared`
+  at::Tensor decoder_bias;                                // [V]
+  at::Tensor decoder_weight;  // [V, d]; undefined where it is tied to `shared`
 };
-
-// Freshly initialised: normal(0, 0.02) matrices, norms 1, biases 0, scale d^(-1/2). The seed is the
-// caller's (at::manual_seed).
-HdtWeights InitialHdtWeights(const HdtConfig& config);
 
 // Which heads a checkpoint's table has besides the encoder.
 struct HdtHeads {
   bool pooler = false;
   bool masked_lm = false;
 };
+
+// Freshly initialised: normal(0, 0.02) matrices, norms 1, biases 0, scale d^(-1/2). The seed is the
+// caller's (at::manual_seed). Heads that are not asked for stay undefined.
+HdtWeights InitialHdtWeights(const HdtConfig& config,
+                             const HdtHeads& heads = {.pooler = true, .masked_lm = true});
+
+// The same values in what a checkpoint may lack: the pooler, and block 0's table in tree mode.
+// Tensors that are there stay as they are.
+void FillAbsentHdtWeights(const HdtConfig& config, const HdtHeads& heads, HdtWeights& weights);
 
 // The entries of one layer: `attention` and `feed_forward` are its key prefixes, such as
 // "encoder.block.0.layer.0." and "encoder.block.0.layer.1.".

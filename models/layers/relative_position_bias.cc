@@ -21,10 +21,12 @@ at::Tensor RelativePositionBias(const at::Tensor& table, int64_t query_length, i
   const int64_t exact = buckets / 2;
   // In float32, as the reference computes it, so that the buckets' edges agree.
   const double log_range = std::log(static_cast<double>(max_distance) / static_cast<double>(exact));
-  const at::Tensor large = (exact + ((length.to(at::kFloat) / static_cast<double>(exact)).log() /
-                                     log_range * static_cast<double>(buckets - exact))
-                                        .to(at::kLong))
-                               .clamp_max(buckets - 1);
+  const at::Tensor large =
+      max_distance == exact ? at::full_like(length, buckets - 1)
+                            : (exact + ((length.to(at::kFloat) / static_cast<double>(exact)).log() /
+                                        log_range * static_cast<double>(buckets - exact))
+                                           .to(at::kLong))
+                                  .clamp(0, buckets - 1);
   bucket = bucket + at::where(length < exact, length, large);
   return table.index_select(0, bucket.reshape(-1))
       .reshape({query_length, key_length, table.size(1)})

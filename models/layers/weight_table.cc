@@ -102,6 +102,7 @@ absl::Status LoadNewWeights(const std::vector<WeightEntry>& table, const TensorM
   }
   std::map<at::Tensor*, std::vector<int64_t>> shapes;  // of the tensors that entries share
   for (const WeightEntry& entry : table) {
+    if (!checkpoint.contains(entry.key)) continue;  // optional
     std::vector<int64_t>& shape = shapes[entry.tensor];
     const int64_t rows = shape.empty() ? 0 : shape[0];
     shape = entry.shape;

@@ -42,8 +42,8 @@ absl::Status LoadWeights(const std::vector<WeightEntry>& table, const TensorMap&
                          const std::string& where);
 
 // As LoadWeights, for tensors that are not allocated yet: nothing is, before all of CheckWeights
-// has passed, so a configuration that is not the checkpoint's own costs nothing. No entry is
-// optional.
+// has passed, so a configuration that is not the checkpoint's own costs nothing. A tensor that has
+// only optional entries, all of them absent, is left alone.
 absl::Status LoadNewWeights(const std::vector<WeightEntry>& table, const TensorMap& checkpoint,
                             const std::function<bool(const std::string& key)>& ignored,
                             const std::string& where);

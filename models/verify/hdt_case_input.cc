@@ -98,7 +98,7 @@ absl::StatusOr<AnchoredSequence> SequenceOf(const Rows& rows, int64_t length) {
   return sequence;
 }
 
-// A flat model attends to padding as well if no mask hides it: such rows become tokens.
+// A flat model's padding rows attend to the document, and it to them if no mask hides them.
 void AppendPadding(const Rows& rows, int64_t begin, int64_t end, AnchoredSequence& sequence) {
   for (int64_t t = begin; t < end; ++t) {
     sequence.token_ids.push_back(Rows::At(rows.ids, t));
@@ -133,14 +133,13 @@ at::Tensor PositionsOf(const AnchoredSequence& sequence, int64_t length) {
 }  // namespace
 
 absl::StatusOr<HdtCaseInput> ReadHdtCaseInput(const GoldenCase& golden, const HdtConfig& config,
-                                              bool hides_padding) {
+                                              const at::Tensor& attention_mask) {
   auto ids = golden.Input("input_ids");
   if (!ids.ok()) return ids.status();
   if (ids->dim() != 2) return absl::InvalidArgumentError("input_ids must be [documents, length]");
   HdtCaseInput input;
   input.padded_length = ids->size(1);
   input.real = at::zeros({ids->size(0), ids->size(1)}, at::kBool);
-  const bool attends_to_padding = !config.is_hierarchical && !hides_padding;
   for (int64_t b = 0; b < ids->size(0); ++b) {
     auto rows = Rows::Read(golden, ids->sizes(), b);
     if (!rows.ok()) return rows.status();
@@ -155,17 +154,17 @@ absl::StatusOr<HdtCaseInput> ReadHdtCaseInput(const GoldenCase& golden, const Hd
           absl::StrCat("document ", b, ": ", sequence.status().message()));
     }
     input.real[b].narrow(0, 0, length).fill_(true);
-    if (attends_to_padding) AppendPadding(*rows, length, input.padded_length, *sequence);
+    if (!config.is_hierarchical) AppendPadding(*rows, length, input.padded_length, *sequence);
     input.num_padding.push_back(input.padded_length - sequence->num_tokens());
     input.sequences.push_back(*std::move(sequence));
   }
-  if (!config.is_hierarchical && golden.input.contains("attention_mask")) {
-    auto mask = golden.Input("attention_mask");
-    if (!mask.ok()) return mask.status();
-    if (mask->sizes() != ids->sizes() || !at::equal(*mask != 0, input.real)) {
-      return absl::UnimplementedError(
-          "a flat model whose attention_mask hides anything but the padding");
+  if (!config.is_hierarchical && attention_mask.defined()) {
+    if (attention_mask.sizes() != ids->sizes()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "input 'attention_mask' has shape ", ShapeString(attention_mask.sizes().vec()),
+          ", input_ids has ", ShapeString(ids->sizes().vec())));
     }
+    input.hidden = (attention_mask == 0).flatten();
   }
   return input;
 }

@@ -15,16 +15,19 @@
 namespace strata::models {
 
 struct HdtCaseInput {
-  std::vector<AnchoredSequence> sequences;  // one a row; padding left out unless it is attended to
-  at::Tensor real;                          // [B, n] bool: rows that count
-  std::vector<int64_t> num_padding;         // rows left out, behind each sequence
-  int64_t padded_length = 0;                // n
+  // One a row. A flat model's padding is among the tokens: it attends to the document.
+  std::vector<AnchoredSequence> sequences;
+  at::Tensor real;                   // [B, n] bool: rows that count
+  std::vector<int64_t> num_padding;  // rows left out, behind each sequence
+  at::Tensor hidden;                 // flat mode with a mask: [T] bool, tokens none sees
+  int64_t padded_length = 0;         // n
 };
 
-// `hides_padding`: a flat model's tokens do not see it. INVALID_ARGUMENT: rows that are no tree of
-// document, sections and sentences. UNIMPLEMENTED: a flat model's attention mask that hides others.
+// `attention_mask` [B, n], 0: not attended to; undefined: all are. Only a flat model reads it.
+// INVALID_ARGUMENT: rows that are no tree of document, sections and sentences, a mask of another
+// shape.
 absl::StatusOr<HdtCaseInput> ReadHdtCaseInput(const GoldenCase& golden, const HdtConfig& config,
-                                              bool hides_padding);
+                                              const at::Tensor& attention_mask);
 
 // All of them as one batch.
 absl::StatusOr<PackedBatch> PackInput(const HdtCaseInput& input);

@@ -49,30 +49,29 @@ absl::StatusOr<GenerationOptions> OptionsOf(const GoldenCase& golden, const HdtC
   return options;
 }
 
-// generate() hides padding where it is given no mask, unless padding would also end a sequence.
-absl::StatusOr<bool> GenerateHidesPadding(const GoldenCase& golden, const HdtConfig& config) {
-  if (!IsGenerated(golden)) return false;
+// The case's attention_mask [B, n]. generate() makes one where it is given none, unless padding
+// would also end a sequence. Undefined: all is attended to.
+absl::StatusOr<at::Tensor> AttentionMask(const GoldenCase& golden, const HdtConfig& config) {
+  if (golden.input.contains("attention_mask")) return golden.Input("attention_mask");
+  if (!IsGenerated(golden)) return at::Tensor();
   auto options = OptionsOf(golden, config);
   if (!options.ok()) return options.status();
   const std::vector<int32_t>& ends = options->eos_token_id;
-  return options->pad_token_id && std::ranges::find(ends, *options->pad_token_id) == ends.end();
+  if (!options->pad_token_id || std::ranges::find(ends, *options->pad_token_id) != ends.end()) {
+    return at::Tensor();
+  }
+  auto ids = golden.Input("input_ids");
+  if (!ids.ok()) return ids.status();
+  return *ids != *options->pad_token_id;
 }
 
 // Which of the reference's rows [B, n] (or [B, anchors]) the decoder may look at: bool, or
 // undefined where it may look at all.
 absl::StatusOr<at::Tensor> Visible(const EncoderDecoderCase& c, int64_t rows) {
   const bool own = c.Has("encoder_attention_mask");
-  if (!own && !c.Has("attention_mask")) {
-    auto hides = GenerateHidesPadding(c.golden, c.decoder.config());
-    if (!hides.ok()) return hides.status();
-    if (!*hides) return at::Tensor();
-    auto ids = c.golden.Input("input_ids");
-    if (!ids.ok()) return ids.status();
-    return *ids != c.decoder.config().pad_token_id;
-  }
   const char* name = own ? "encoder_attention_mask" : "attention_mask";
-  auto mask = c.golden.Input(name);
-  if (!mask.ok()) return mask.status();
+  auto mask = own ? c.golden.Input(name) : AttentionMask(c.golden, c.decoder.config());
+  if (!mask.ok() || !mask->defined()) return mask;
   if (mask->dim() != 2 || mask->size(0) != c.num_documents() || mask->size(1) != rows) {
     return absl::InvalidArgumentError(
         absl::StrCat("input '", name, "' has shape ", ShapeString(mask->sizes().vec()),
@@ -82,19 +81,11 @@ absl::StatusOr<at::Tensor> Visible(const EncoderDecoderCase& c, int64_t rows) {
 }
 
 // Encoder states in the reference's layout [B, n, d]. Attention leaves a hierarchical model's
-// padding alone, so one state serves all of it; a flat model's is left 0. `computed` [B, n]: the
-// others.
-at::Tensor PaddedStates(const EncoderDecoderCase& c, const at::Tensor& packed,
-                        at::Tensor& computed) {
-  computed = at::zeros({c.num_documents(), c.input.padded_length}, at::kBool);
-  for (int64_t b = 0; b < c.num_documents(); ++b) {
-    computed[b].narrow(0, 0, c.input.sequences[static_cast<size_t>(b)].num_tokens()).fill_(true);
-  }
+// padding alone, so one state serves all of it; a flat model's is among the tokens.
+at::Tensor PaddedStates(const EncoderDecoderCase& c, const at::Tensor& packed) {
   const at::Tensor padded = Unpack(packed, c.input);
   if (!c.encoder.config().is_hierarchical) return padded;
-  const at::Tensor states = at::where(computed.unsqueeze(-1), padded, c.encoder.PaddingState());
-  computed = at::ones_like(computed);
-  return states;
+  return at::where(c.input.real.unsqueeze(-1), padded, c.encoder.PaddingState());
 }
 
 struct Memory {
@@ -104,15 +95,14 @@ struct Memory {
 
 absl::StatusOr<Memory> MemoryOf(const EncoderDecoderCase& c, const at::Tensor& packed) {
   Memory result;
-  at::Tensor computed;
-  result.states = PaddedStates(c, packed, computed);
+  result.states = PaddedStates(c, packed);
   if (c.decoder.config().decode_anchor_tokens) {
     auto anchors = c.golden.Input("anchor_tokens");
     if (!anchors.ok()) return anchors.status();
-    if (anchors->sizes() != computed.sizes()) {
+    if (anchors->sizes() != c.input.real.sizes()) {
       return absl::InvalidArgumentError(
           absl::StrCat("input 'anchor_tokens' has shape ", ShapeString(anchors->sizes().vec()),
-                       ", input_ids has ", ShapeString(computed.sizes().vec())));
+                       ", input_ids has ", ShapeString(c.input.real.sizes().vec())));
     }
     const at::Tensor chosen = *anchors != 0;
     const at::Tensor counts = chosen.sum(1);
@@ -121,16 +111,12 @@ absl::StatusOr<Memory> MemoryOf(const EncoderDecoderCase& c, const at::Tensor& p
           "input 'anchor_tokens' chooses different numbers of rows from the documents");
     }
     const std::vector<int64_t> shape{c.num_documents(), counts[0].item<int64_t>()};
-    computed = computed.index({chosen}).view(shape);
     result.states = result.states.index({chosen}).view({shape[0], shape[1], -1});
   }
   auto visible = Visible(c, result.states.size(1));
   if (!visible.ok()) return visible.status();
-  if (!visible->defined()) *visible = at::ones_like(computed);
-  if (at::logical_and(*visible, at::logical_not(computed)).any().item<bool>()) {
-    return absl::UnimplementedError(
-        "padding that a flat encoder does not see, shown to the decoder");
-  }
+  if (!visible->defined())
+    *visible = at::ones({c.num_documents(), result.states.size(1)}, at::kBool);
   std::vector<at::Tensor> rows;
   result.memory.cu_seqlens = {0};
   for (int64_t b = 0; b < c.num_documents(); ++b) {
@@ -331,7 +317,7 @@ absl::Status CompareTrained(const EncoderDecoderCase& c) {
   std::vector<WeightEntry> table = c.encoder.Table();
   for (WeightEntry& entry : c.decoder.Table()) table.push_back(std::move(entry));
   const auto loss = [&]() -> absl::StatusOr<at::Tensor> {
-    auto states = c.encoder.Forward(c.batch);
+    auto states = c.encoder.Forward(c.batch, {.hidden = c.input.hidden});
     if (!states.ok()) return states.status();
     auto memory = MemoryOf(c, *states);
     if (!memory.ok()) return memory.status();
@@ -344,7 +330,7 @@ absl::Status CompareTrained(const EncoderDecoderCase& c) {
 
 absl::Status CompareInference(const EncoderDecoderCase& c) {
   const at::NoGradGuard no_grad;
-  auto states = c.encoder.Forward(c.batch);
+  auto states = c.encoder.Forward(c.batch, {.hidden = c.input.hidden});
   if (!states.ok()) return states.status();
   auto memory = MemoryOf(c, *states);
   if (!memory.ok()) return memory.status();
@@ -365,9 +351,9 @@ absl::Status VerifyHdtGeneration(const GoldenCase& golden, Comparison& compariso
   auto decoder =
       HdtDecoder::Load(*config, encoder->weights().shared, golden.weights, golden.folder);
   if (!decoder.ok()) return decoder.status();
-  auto hides = GenerateHidesPadding(golden, *config);
-  if (!hides.ok()) return hides.status();
-  auto input = ReadHdtCaseInput(golden, *config, *hides || golden.input.contains("attention_mask"));
+  auto mask = AttentionMask(golden, *config);
+  if (!mask.ok()) return mask.status();
+  auto input = ReadHdtCaseInput(golden, *config, *mask);
   if (!input.ok()) return input.status();
   auto batch = PackInput(*input);
   if (!batch.ok()) return batch.status();

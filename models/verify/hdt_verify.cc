@@ -55,6 +55,7 @@ absl::Status VerifyForward(const GoldenCase& golden, const Hdt& model, const Hdt
   std::map<int, at::Tensor> probabilities = WantedProbabilities(golden);
   HdtForwardOptions options;
   options.probabilities = &probabilities;
+  options.hidden = input.hidden;
   auto states = model.Forward(*batch, options);
   if (!states.ok()) return states.status();
   for (const char* name : {"last_hidden_state", "encoder_last_hidden_state"}) {
@@ -88,7 +89,7 @@ absl::Status VerifyTraining(const GoldenCase& golden, Hdt& model, const HdtCaseI
   const at::Tensor counted = targets >= 0;
 
   const auto loss = [&]() -> absl::StatusOr<at::Tensor> {
-    auto states = model.Forward(*batch);
+    auto states = model.Forward(*batch, {.hidden = input.hidden});
     if (!states.ok()) return states.status();
     const at::Tensor logits = model.MaskedLmLogits(*states);
     return at::cross_entropy_loss(logits.index({counted}), targets.index({counted}));
@@ -109,7 +110,13 @@ absl::Status VerifyHdt(const GoldenCase& golden, Comparison& comparison) {
   heads.masked_lm = golden.class_name() == "HDTEncoderForPreTraining";
   auto model = Hdt::Load(*config, heads, golden.weights, nullptr, golden.folder);
   if (!model.ok()) return model.status();
-  auto input = ReadHdtCaseInput(golden, *config, golden.input.contains("attention_mask"));
+  at::Tensor mask;
+  if (golden.input.contains("attention_mask")) {
+    auto given = golden.Input("attention_mask");
+    if (!given.ok()) return given.status();
+    mask = *given;
+  }
+  auto input = ReadHdtCaseInput(golden, *config, mask);
   if (!input.ok()) return input.status();
   const bool is_training = golden.description.contains("training");
   // What is served is what is checked; the training cases check the differentiable form.
