@@ -33,8 +33,27 @@ struct Relu {
   HWY_INLINE Vector operator()(Vector x) const { return MaxOrNaN(hn::Zero(Floats()), x); }
 };
 
+struct Relu6 {
+  HWY_INLINE Vector operator()(Vector x) const {
+    return MinOrNaN(hn::Set(Floats(), 6.0f), Relu()(x));
+  }
+};
+
+struct ReluSquared {
+  HWY_INLINE Vector operator()(Vector x) const {
+    const auto y = Relu()(x);
+    return hn::Mul(y, y);
+  }
+};
+
+struct LeakyRelu {
+  HWY_INLINE Vector operator()(Vector x) const {
+    return MaxOrNaN(hn::Mul(x, hn::Set(Floats(), 0.01f)), x);
+  }
+};
+
 // Φ(-|x|) = erfc(z) / 2, z = |x| / √2, by formula 7.1.26 of Abramowitz and Stegun: error 1.5e-7.
-struct Gelu {
+struct NormalCdf {
   HWY_INLINE Vector operator()(Vector x) const {
     const Floats d;
     const auto z = hn::Mul(hn::Abs(x), hn::Set(d, 0.70710678118654752f));
@@ -46,9 +65,25 @@ struct Gelu {
     p = hn::MulAdd(p, t, hn::Set(d, 0.254829592f));
     p = hn::Mul(hn::Mul(p, t), hn::Set(d, 0.5f));
     const auto below = hn::Mul(p, ExpOfNegative(hn::Neg(hn::Mul(z, z))));
-    const auto phi =
-        hn::IfThenElse(hn::Lt(x, hn::Zero(d)), below, hn::Sub(hn::Set(d, 1.0f), below));
-    return hn::Mul(x, phi);
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), below, hn::Sub(hn::Set(d, 1.0f), below));
+  }
+};
+
+struct Gelu {
+  HWY_INLINE Vector operator()(Vector x) const { return hn::Mul(x, NormalCdf()(x)); }
+};
+
+// Its minimum is above -10.
+struct Gelu10 {
+  HWY_INLINE Vector operator()(Vector x) const {
+    return MinOrNaN(hn::Set(Floats(), 10.0f), Gelu()(x));
+  }
+};
+
+struct Laplace {
+  HWY_INLINE Vector operator()(Vector x) const {
+    const Floats d;
+    return NormalCdf()(hn::Mul(hn::Sub(x, hn::Set(d, 0.707107f)), hn::Set(d, 1.0f / 0.282095f)));
   }
 };
 
@@ -64,6 +99,40 @@ struct GeluTanh {
 
 struct Silu {
   HWY_INLINE Vector operator()(Vector x) const { return hn::Mul(x, Sigmoid(x)); }
+};
+
+struct QuickGelu {
+  HWY_INLINE Vector operator()(Vector x) const {
+    return hn::Mul(x, Sigmoid(hn::Mul(x, hn::Set(Floats(), 1.702f))));
+  }
+};
+
+struct SigmoidAlone {
+  HWY_INLINE Vector operator()(Vector x) const { return Sigmoid(x); }
+};
+
+// tanh(log(1 + w)) = (w² + 2w) / (w² + 2w + 2), w = e^x; above 0 by way of e = 1/w, so that nothing
+// overflows.
+struct Mish {
+  HWY_INLINE Vector operator()(Vector x) const {
+    const Floats d;
+    const auto one = hn::Set(d, 1.0f), two = hn::Set(d, 2.0f);
+    const auto e = ExpOfNegative(hn::Neg(hn::Abs(x)));
+    const auto low = hn::Mul(e, hn::Add(e, two));   // w² + 2w
+    const auto high = hn::MulAdd(e, two, one);      // (w² + 2w) · e²
+    const auto rest = hn::Mul(hn::Mul(e, e), two);  // 2 · e²
+    const auto below = hn::Div(low, hn::Add(low, two));
+    const auto above = hn::Div(high, hn::Add(high, rest));
+    return hn::Mul(x, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), below, above));
+  }
+};
+
+struct HardSwish {
+  HWY_INLINE Vector operator()(Vector x) const {
+    const Floats d;
+    const auto gate = Relu6()(hn::Add(x, hn::Set(d, 3.0f)));
+    return hn::Mul(x, hn::Mul(gate, hn::Set(d, 1.0f / 6.0f)));
+  }
 };
 
 // 2 sigmoid(2x) - 1; near 0, where that would lose digits, the series x - x³/3 + 2x⁵/15 - 17x⁷/315.
@@ -107,12 +176,30 @@ void OnRowBy(Activation activation, float* x, const float* factor, int64_t count
   switch (activation) {
     case Activation::kRelu:
       return OnRow(Relu(), x, factor, count);
+    case Activation::kRelu6:
+      return OnRow(Relu6(), x, factor, count);
+    case Activation::kReluSquared:
+      return OnRow(ReluSquared(), x, factor, count);
+    case Activation::kLeakyRelu:
+      return OnRow(LeakyRelu(), x, factor, count);
     case Activation::kGelu:
       return OnRow(Gelu(), x, factor, count);
     case Activation::kGeluTanh:
       return OnRow(GeluTanh(), x, factor, count);
+    case Activation::kGelu10:
+      return OnRow(Gelu10(), x, factor, count);
+    case Activation::kQuickGelu:
+      return OnRow(QuickGelu(), x, factor, count);
     case Activation::kSilu:
       return OnRow(Silu(), x, factor, count);
+    case Activation::kMish:
+      return OnRow(Mish(), x, factor, count);
+    case Activation::kHardSwish:
+      return OnRow(HardSwish(), x, factor, count);
+    case Activation::kSigmoid:
+      return OnRow(SigmoidAlone(), x, factor, count);
+    case Activation::kLaplace:
+      return OnRow(Laplace(), x, factor, count);
     case Activation::kTanh:
       return OnRow(Tanh(), x, factor, count);
     case Activation::kIdentity:

@@ -8,9 +8,18 @@ namespace strata::kernels {
 
 enum class Activation : uint8_t {
   kRelu,
-  kGelu,      // x · Φ(x), the erf form
-  kGeluTanh,  // its approximation by tanh
-  kSilu,      // x · sigmoid(x)
+  kRelu6,        // min(relu(x), 6)
+  kReluSquared,  // relu(x)²
+  kLeakyRelu,    // x below 0 · 0.01
+  kGelu,         // x · Φ(x), the erf form
+  kGeluTanh,     // its approximation by tanh
+  kGelu10,       // the erf form, cut at 10
+  kQuickGelu,    // x · sigmoid(1.702 x)
+  kSilu,         // x · sigmoid(x)
+  kMish,         // x · tanh(log(1 + e^x))
+  kHardSwish,    // x · relu6(x + 3) / 6
+  kSigmoid,
+  kLaplace,  // Φ((x − 1/√2) / √(1/4π))
   kTanh,
   kIdentity,  // none
 };

@@ -11,8 +11,9 @@ namespace strata::models {
 
 using kernels::Activation;
 
-// "relu", "gelu" (erf form), "gelu_new" / "gelu_pytorch_tanh" (tanh form), "silu" / "swish",
-// "tanh", "linear" (none).
+// The names of transformers' ACT2FN, save those that have weights or a state of their own (prelu,
+// xielu): "gelu" is the erf form, "gelu_new" the tanh form, "linear" none. INVALID_ARGUMENT names
+// all.
 absl::StatusOr<Activation> ParseActivation(std::string_view name);
 
 }  // namespace strata::models

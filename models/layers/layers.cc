@@ -14,12 +14,30 @@ at::Tensor Activate(const at::Tensor& x, Activation activation) {
   switch (activation) {
     case Activation::kRelu:
       return at::relu(x);
+    case Activation::kRelu6:
+      return at::hardtanh(x, 0, 6);
+    case Activation::kReluSquared:
+      return at::relu(x).square();
+    case Activation::kLeakyRelu:
+      return at::leaky_relu(x, 0.01);
     case Activation::kGelu:
       return at::gelu(x);
     case Activation::kGeluTanh:
       return at::gelu(x, "tanh");
+    case Activation::kGelu10:
+      return at::gelu(x).clamp_max(10);
+    case Activation::kQuickGelu:
+      return x * at::sigmoid(x * 1.702);
     case Activation::kSilu:
       return at::silu(x);
+    case Activation::kMish:
+      return at::mish(x);
+    case Activation::kHardSwish:
+      return at::hardswish(x);
+    case Activation::kSigmoid:
+      return at::sigmoid(x);
+    case Activation::kLaplace:
+      return (at::erf((x - 0.707107) / (0.282095 * std::sqrt(2.0))) + 1) * 0.5;
     case Activation::kTanh:
       return at::tanh(x);
     case Activation::kIdentity:
