@@ -38,6 +38,7 @@ Dinat::Dinat(DinatConfig config, DinatWeights weights)
   for (int32_t depth : config_.depths) info_.num_layers += depth;
   info_.num_classes = NumClasses(weights_.head);
   info_.labels = config_.labels;
+  info_.num_channels = config_.num_channels;
   info_.architecture = config_.architecture;
 }
 

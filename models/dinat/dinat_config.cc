@@ -11,30 +11,55 @@ namespace strata::models {
 namespace {
 
 using Json = nlohmann::json;
+using Dilations = std::vector<std::vector<int32_t>>;
 
-// One list a level, one number a block.
-void ReadDilations(ConfigFields& fields, DinatConfig& config) {
-  const Json* field = fields.Find("dilations");
+// DinatConfig's own, whatever its depths.
+const Dilations& DefaultDilations() {
+  static const auto* const kDefault =
+      new Dilations{{1, 8, 1}, {1, 4, 1, 4}, {1, 2, 1, 2, 1, 2}, {1, 1, 1, 1, 1}};
+  return *kDefault;
+}
+
+// One list a level, one number a block; what there is beyond that is never read.
+void ReadDilations(ConfigFields& fields, bool is_nat, DinatConfig& config) {
+  const size_t levels = config.depths.size();
   config.dilations.clear();
-  if (field == nullptr) {
+  if (is_nat) {
     for (int32_t depth : config.depths) {
       config.dilations.emplace_back(static_cast<size_t>(depth < 1000 ? depth : 0), 1);
     }
     return;
   }
-  const auto fail = [&] {
-    fields.Fail("dilations",
-                "is not one list for each level with one number in 1..4096 for each "
-                "block");
+  const auto fail = [&](const char* what) {
+    config.dilations.assign(levels, {});
+    fields.Fail("dilations", what);
   };
-  if (!field->is_array() || field->size() != config.depths.size()) return fail();
-  for (size_t i = 0; i < field->size(); ++i) {
+  const auto has_length = [&](size_t level, size_t size) {
+    return size >= static_cast<size_t>(config.depths[level]);
+  };
+  const Json* field = fields.Find("dilations");
+  if (field == nullptr) {
+    config.dilations = DefaultDilations();
+    for (size_t i = 0; i < levels; ++i) {
+      if (i >= config.dilations.size() || !has_length(i, config.dilations[i].size())) {
+        return fail("is missing, and the lists of the class's default are too short for depths");
+      }
+      config.dilations[i].resize(static_cast<size_t>(config.depths[i]));
+    }
+    config.dilations.resize(levels);
+    return;
+  }
+  constexpr char kWrong[] =
+      "is not one list for each level with one number in 1..4096 for each block";
+  if (!field->is_array() || field->size() < levels) return fail(kWrong);
+  for (size_t i = 0; i < levels; ++i) {
     const Json& level = (*field)[i];
-    if (!level.is_array() || level.size() != static_cast<size_t>(config.depths[i])) return fail();
+    if (!level.is_array() || !has_length(i, level.size())) return fail(kWrong);
     std::vector<int32_t>& dilations = config.dilations.emplace_back();
-    for (const Json& value : level) {
+    for (int32_t j = 0; j < config.depths[i]; ++j) {
+      const Json& value = level[static_cast<size_t>(j)];
       if (!value.is_number_integer() || value.get<int64_t>() < 1 || value.get<int64_t>() > 4096) {
-        return fail();
+        return fail(kWrong);
       }
       dilations.push_back(value.get<int32_t>());
     }
@@ -74,21 +99,17 @@ void Check(ConfigFields& fields, const DinatConfig& config) {
 absl::StatusOr<DinatConfig> ParseDinatConfig(const std::string& json, const std::string& where) {
   ConfigFields fields(json, where);
   DinatConfig config;
-  int32_t patch_size = 4, channels = 3;
+  int32_t patch_size = 4;
   double layer_scale = 0;
   std::string activation = "gelu", type = "dinat";
   fields.Text("model_type", type);
   fields.Size("patch_size", 1, patch_size);
-  fields.Size("num_channels", 1, channels);
+  fields.Size("num_channels", 1, config.num_channels);
   fields.Size("embed_dim", 2, config.embed_dim);
   fields.Sizes("depths", 1, config.depths);
   fields.Sizes("num_heads", 1, config.num_heads);
   fields.Size("kernel_size", 1, config.kernel_size);
-  if (type == "dinat" && fields.Find("dilations") == nullptr && fields.Find("depths") == nullptr) {
-    config.dilations = {{1, 8, 1}, {1, 4, 1, 4}, {1, 2, 1, 2, 1, 2}, {1, 1, 1, 1, 1}};
-  } else {
-    ReadDilations(fields, config);
-  }
+  ReadDilations(fields, /*is_nat=*/type == "nat", config);
   fields.Number("mlp_ratio", config.mlp_ratio);
   fields.Flag("qkv_bias", config.qkv_bias);
   fields.Text("hidden_act", activation);
@@ -98,7 +119,6 @@ absl::StatusOr<DinatConfig> ParseDinatConfig(const std::string& json, const std:
   config.architecture = fields.Architecture();
   config.has_layer_scale = layer_scale > 0;
   if (patch_size != 4) fields.Fail("patch_size", "must be 4");
-  if (channels != 3) fields.Fail("num_channels", "is not 3: only RGB images are read");
   Check(fields, config);
   if (!fields.status().ok()) return fields.status();
   auto known = ParseHiddenAct(activation, where);

@@ -14,6 +14,7 @@
 namespace strata::models {
 
 struct DinatConfig {
+  int32_t num_channels = 3;  // of the pixels
   int32_t embed_dim = 64;
   std::vector<int32_t> depths = {3, 4, 6, 5};
   std::vector<int32_t> num_heads = {2, 4, 8, 16};

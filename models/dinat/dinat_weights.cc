@@ -57,7 +57,8 @@ absl::StatusOr<DinatWeights> LoadDinatWeights(const DinatConfig& config,
   WeightBinder binder(checkpoint, "");
   DinatWeights weights;
   const int64_t first = config.embed_dim;
-  BindConvolution(binder, weights.patch[0], names.patch + ".0", first / 2, 3, 3, true);
+  BindConvolution(binder, weights.patch[0], names.patch + ".0", first / 2, config.num_channels, 3,
+                  true);
   BindConvolution(binder, weights.patch[1], names.patch + ".1", first, first / 2, 3, true);
   binder.Norm(weights.patch_norm, names.patch_norm, first);
   weights.levels.resize(config.depths.size());

@@ -73,6 +73,7 @@ FasterVit::FasterVit(FasterVitConfig config, FasterVitWeights weights)
   for (int32_t depth : config_.depths) info_.num_layers += depth;
   info_.num_classes = NumClasses(weights_.head);
   info_.labels = config_.labels;
+  info_.num_channels = config_.num_channels;
   info_.architecture = "FasterViT";
   info_.image_height = static_cast<int32_t>(config_.image.height);
   info_.image_width = static_cast<int32_t>(config_.image.width);
@@ -174,7 +175,7 @@ at::Tensor FasterVit::Carriers(int32_t level, const at::Tensor& map) const {
 at::Tensor FasterVit::RunLayer(const FasterVitLayer& layer, const at::Tensor& x) const {
   const TransformerLayerSpec spec = LayerSpec();
   at::Tensor qkv = ProjectQkv(spec, layer.layer, x);
-  if (config_.qk_scale > 0) {  // what attention divides by is taken back
+  if (config_.qk_scale != 0) {  // what attention divides by is taken back
     const double usual = 1 / std::sqrt(static_cast<double>(x.size(2) / layer.bias.size(1)));
     qkv = at::cat({qkv.narrow(2, 0, x.size(2)) * (config_.qk_scale / usual),
                    qkv.narrow(2, x.size(2), 2 * x.size(2))},

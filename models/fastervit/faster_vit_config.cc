@@ -109,6 +109,7 @@ absl::StatusOr<FasterVitConfig> ParseFasterVitConfig(const std::string& json,
       absl::StrContains(class_name, "any_res") || absl::StrContains(class_name, "AnyRes");
   fields.SizePair("resolution", 1, height, width);
   config.image = {height, width};
+  fields.Size("in_chans", 1, config.num_channels);
   fields.Size("dim", 1, config.dim);
   fields.Size("in_dim", 1, config.in_dim);
   fields.Sizes("depths", 1, config.depths);

@@ -15,9 +15,10 @@
 namespace strata::models {
 
 struct FasterVitConfig {
-  Extent image{224, 224};  // "resolution": one number or [height, width]
-  int32_t dim = 64;        // channels of the first level
-  int32_t in_dim = 64;     // and between the two convolutions of the stem
+  Extent image{224, 224};    // "resolution": one number or [height, width]
+  int32_t num_channels = 3;  // of the pixels: "in_chans"
+  int32_t dim = 64;          // channels of the first level
+  int32_t in_dim = 64;       // and between the two convolutions of the stem
   std::vector<int32_t> depths = {2, 3, 6, 5};
   std::vector<int32_t> num_heads = {2, 4, 8, 16};
   std::vector<int32_t> windows = {7, 7, 7, 7};

@@ -75,7 +75,7 @@ class Loader {
 absl::StatusOr<FasterVitWeights> Loader::Load(const std::string& where) {
   FasterVitWeights weights;
   BatchNorm stem_norms[2];
-  const int64_t stem[3] = {3, config_.in_dim, config_.dim};
+  const int64_t stem[3] = {config_.num_channels, config_.in_dim, config_.dim};
   for (int i = 0; i < 2; ++i) {
     BindConvolution(binder_, weights.stem[i], absl::StrCat("patch_embed.conv_down.", 3 * i),
                     stem[i + 1], stem[i], 3, false);

@@ -17,7 +17,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "kernels/plan/structure_plan.h"
 #include "kernels/torch/block_sparse_attention_op.h"
 #include "models/layers/image_config.h"
 
@@ -82,6 +81,7 @@ Hiera::Hiera(HieraConfig config, HieraWeights weights)
   info_.num_layers = static_cast<int32_t>(plans_.size());
   info_.num_classes = NumClasses(weights_.head);
   info_.labels = config_.labels;
+  info_.num_channels = config_.num_channels;
   info_.architecture = config_.architecture;
   info_.image_height = static_cast<int32_t>(config_.image.height);
   info_.image_width = static_cast<int32_t>(config_.image.width);
@@ -133,6 +133,7 @@ absl::StatusOr<ImageFeatures> Hiera::Forward(const at::Tensor& pixels,
     }
     x = x.index({kept.repeat({1, config_.mask_unit.area()})}).view({x.size(0), -1, x.size(2)});
   }
+  UnitStructure structure;
   for (size_t i = 0; i < plans_.size(); ++i) {
     if (options.cancelled && options.cancelled()) {
       return absl::CancelledError(absl::StrCat("stopped before block ", i));
@@ -141,7 +142,9 @@ absl::StatusOr<ImageFeatures> Hiera::Forward(const at::Tensor& pixels,
       grid = {grid.height / config_.query_stride.height, grid.width / config_.query_stride.width};
       --levels;
     }
-    x = RunBlock(plans_[i], weights_.blocks[i], x);
+    auto next = RunBlock(plans_[i], weights_.blocks[i], x, structure);
+    if (!next.ok()) return next.status();
+    x = *std::move(next);
     const bool ends_stage = i + 1 == plans_.size() || plans_[i + 1].stage != plans_[i].stage;
     if (ends_stage && options.want_maps) keep(x, Places(grid, config_.query_stride, levels));
   }
@@ -187,8 +190,8 @@ absl::StatusOr<at::Tensor> Hiera::Embed(const at::Tensor& pixels,
   return tokens + *positions;
 }
 
-at::Tensor Hiera::RunBlock(const HieraBlockPlan& plan, const HieraBlock& block,
-                           const at::Tensor& x) const {
+absl::StatusOr<at::Tensor> Hiera::RunBlock(const HieraBlockPlan& plan, const HieraBlock& block,
+                                           const at::Tensor& x, UnitStructure& structure) const {
   TransformerLayerSpec spec;
   spec.norm_place = NormPlace::kBefore;
   spec.epsilon = config_.epsilon;
@@ -209,12 +212,15 @@ at::Tensor Hiera::RunBlock(const HieraBlockPlan& plan, const HieraBlock& block,
   const at::Tensor qkv = Apply(block.layer.qkv, normed);
   at::Tensor context;
   if (plan.pooled == 1) {
-    auto structure = UnitPlan(images, tokens, units);
-    TORCH_CHECK(structure.ok(), std::string(structure.status().message()));
+    if (structure.tokens != tokens || structure.units != units) {
+      auto built = UnitPlan(images, tokens, units);
+      if (!built.ok()) return built.status();
+      structure = {tokens, units, *std::move(built)};
+    }
     const at::Tensor parts = qkv.view({images * tokens, 3, heads, size});
     context =
         kernels::BlockSparseAttention(parts.select(1, 0), parts.select(1, 1), parts.select(1, 2),
-                                      *structure, 1 / std::sqrt(static_cast<double>(size)))
+                                      structure.plan, 1 / std::sqrt(static_cast<double>(size)))
             .view({images, tokens, plan.channels_out});
   } else {
     const at::Tensor parts = qkv.view({images, per_unit, units, 3, heads, size});

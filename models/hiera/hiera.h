@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "kernels/plan/structure_plan.h"
 #include "models/hiera/hiera_config.h"
 #include "models/hiera/hiera_weights.h"
 #include "models/layers/image_encoder.h"
@@ -33,11 +34,19 @@ class Hiera : public ImageEncoder {
                                         const ImageForwardOptions& options) const override;
 
  private:
+  // Who attends to whom where images of `tokens` fall into `units` that keep to themselves.
+  struct UnitStructure {
+    int64_t tokens = 0, units = 0;
+    std::shared_ptr<const kernels::StructurePlan> plan;
+  };
+
   // [B, N, C], row by row.
   absl::StatusOr<at::Tensor> Embed(const at::Tensor& pixels,
                                    const ImageForwardOptions& options) const;
-  at::Tensor RunBlock(const HieraBlockPlan& plan, const HieraBlock& block,
-                      const at::Tensor& x) const;
+  // `structure` is of the last block that had the same tokens and units, and renewed where one has
+  // others.
+  absl::StatusOr<at::Tensor> RunBlock(const HieraBlockPlan& plan, const HieraBlock& block,
+                                      const at::Tensor& x, UnitStructure& structure) const;
 
   HieraConfig config_;
   HieraWeights weights_;

@@ -108,13 +108,12 @@ absl::Status Check(ConfigFields& fields, const HieraConfig& config, const Names&
 
 absl::StatusOr<HieraConfig> ParseTransformers(ConfigFields& fields, const std::string& where) {
   HieraConfig config;
-  int32_t channels = 3;
   std::string activation = "gelu";
   ReadExtent(fields, "image_size", 1, config.image);
   ReadExtent(fields, "patch_size", 1, config.patch_kernel);
   ReadExtent(fields, "patch_stride", 1, config.patch_stride);
   ReadExtent(fields, "patch_padding", 0, config.patch_padding);
-  fields.Size("num_channels", 1, channels);
+  fields.Size("num_channels", 1, config.num_channels);
   fields.Size("embed_dim", 1, config.embed_dim);
   fields.Sizes("depths", 1, config.depths);
   fields.Sizes("num_heads", 1, config.num_heads);
@@ -128,7 +127,6 @@ absl::StatusOr<HieraConfig> ParseTransformers(ConfigFields& fields, const std::s
   fields.Number("layer_norm_eps", config.epsilon);
   fields.Labels(config.labels);
   config.architecture = fields.Architecture();
-  if (channels != 3) fields.Fail("num_channels", "is not 3: only RGB images are read");
   const Names names{"depths", "num_heads", "masked_unit_size", "masked_unit_attention",
                     "num_query_pool"};
   if (absl::Status status = Check(fields, config, names, where); !status.ok()) return status;
@@ -152,7 +150,7 @@ absl::StatusOr<HieraConfig> ParseTimm(const ConfigFields& root, const std::strin
   }
   config.embed_dim = known->embed_dim;
   config.depths = known->stages;
-  int32_t heads = known->num_heads, channels = 3, size = 0;
+  int32_t heads = known->num_heads, size = 0;
   if (absl::SimpleAtoi(config.architecture.substr(config.architecture.rfind('_') + 1), &size) &&
       size > 0) {
     config.image = {size, size};
@@ -170,7 +168,7 @@ absl::StatusOr<HieraConfig> ParseTimm(const ConfigFields& root, const std::strin
   ReadExtent(fields, "patch_kernel", 1, config.patch_kernel);
   ReadExtent(fields, "patch_stride", 1, config.patch_stride);
   ReadExtent(fields, "patch_padding", 0, config.patch_padding);
-  fields.Size("in_chans", 1, channels);
+  fields.Size("in_chans", 1, config.num_channels);
   fields.Size("embed_dim", 1, config.embed_dim);
   fields.Sizes("stages", 1, config.depths);
   fields.Size("num_heads", 1, heads);
@@ -188,7 +186,6 @@ absl::StatusOr<HieraConfig> ParseTimm(const ConfigFields& root, const std::strin
   ReadExtent(fields, "global_pos_size", 1, config.position_grid);
   fields.Text("global_pool", pool);
   config.has_layer_scale |= fields.Find("init_values") != nullptr;
-  if (channels != 3) fields.Fail("in_chans", "is not 3: only RGB images are read");
   if (!(head_multiplier >= 1 && head_multiplier <= 8)) {
     fields.Fail("head_mul", "must be in 1..8");
   }

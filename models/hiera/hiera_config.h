@@ -31,6 +31,7 @@ struct HieraBlockPlan {
 struct HieraConfig {
   HieraFlavor flavor = HieraFlavor::kTransformers;
   Extent image{224, 224};
+  int32_t num_channels = 3;  // of the pixels
   Extent patch_kernel{7, 7}, patch_stride{4, 4}, patch_padding{3, 3};
   int32_t embed_dim = 96;
   std::vector<int32_t> depths = {2, 3, 16, 3};

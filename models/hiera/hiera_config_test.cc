@@ -28,6 +28,17 @@ TEST(HieraConfigTest, TheFirstBlockOfAStageLagsBehind) {
   EXPECT_EQ(Locality(*timm), "gguugg");  // that of the stage before, whatever it is
 }
 
+// timm drops an argument that is null.
+TEST(HieraConfigTest, NullLeavesTheLayerScale) {
+  const auto scaled = [](const std::string& args) {
+    return ParseHieraConfig(
+               R"({"architecture": "hiera_small_abswin_256", "model_args": {)" + args + "}}", "f")
+        ->has_layer_scale;
+  };
+  EXPECT_TRUE(scaled(""));
+  EXPECT_TRUE(scaled(R"("init_values": null)"));
+}
+
 TEST(HieraConfigTest, BlocksWidenPoolAndShrinkTheirUnits) {
   const auto config = ParseHieraConfig(R"({"architecture": "hiera_tiny_224"})", "f");
   ASSERT_TRUE(config.ok()) << config.status();

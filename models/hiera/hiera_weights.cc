@@ -28,7 +28,7 @@ absl::StatusOr<HieraWeights> LoadHieraWeights(const HieraConfig& config,
   const std::string patch =
       timm ? "patch_embed.proj" : top + "embeddings.patch_embeddings.projection";
   binder.Tensor(weights.patch.weight, patch + ".weight",
-                {c, 3, config.patch_kernel.height, config.patch_kernel.width});
+                {c, config.num_channels, config.patch_kernel.height, config.patch_kernel.width});
   binder.Tensor(weights.patch.bias, patch + ".bias", {c});
   const std::string positions =
       timm ? binder.Named({"pos_embed", "pos_embed_abs"}) : top + "embeddings.position_embeddings";

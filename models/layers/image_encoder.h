@@ -22,6 +22,7 @@ struct ImageEncoderInfo {
   int32_t num_classes = 0;          // K; 0: no classification head
   std::vector<std::string> labels;  // K of them; empty if the checkpoint names none
   std::string architecture;
+  int32_t num_channels = 3;                       // of the pixels
   int32_t image_height = 224, image_width = 224;  // that it was made for
   double crop_pct = 0.875;
 };
@@ -53,7 +54,7 @@ class ImageEncoder {
   virtual const ImageEncoderInfo& info() const = 0;
   // INVALID_ARGUMENT says which sizes it takes.
   virtual absl::Status CheckSize(int64_t height, int64_t width) const = 0;
-  // pixels [B, 3, H, W] float32, prepared; of a size that CheckSize passes. CANCELLED.
+  // pixels [B, num_channels, H, W] float32, prepared; of a size that CheckSize passes. CANCELLED.
   virtual absl::StatusOr<ImageFeatures> Forward(const at::Tensor& pixels,
                                                 const ImageForwardOptions& options) const = 0;
 };

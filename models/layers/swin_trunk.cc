@@ -83,9 +83,9 @@ absl::Status CheckSwinSpec(const SwinSpec& spec, const std::string& where) {
   }
   for (int64_t i = 0; i < stages; ++i) {
     const Extent window = spec.window_of(i);
-    if (window.height < 1 || window.width < 1 || window.height > 128 || window.width > 128) {
-      return refuse(
-          absl::StrCat("a window of ", window.height, " by ", window.width, ", outside 1..128"));
+    if (window.height < 1 || window.width < 1 || window.area() > kMaxWindowTokens) {
+      return refuse(absl::StrCat("a window of ", window.height, " by ", window.width,
+                                 ", of no token or of more than ", kMaxWindowTokens));
     }
     if (window.height != window.width && spec.flavor != SwinFlavor::kTimm) {
       return refuse("a window that is no square; only timm's models have them");

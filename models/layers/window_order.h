@@ -35,6 +35,9 @@ struct WindowSpec {
   bool is_shifted() const { return shift_height > 0 || shift_width > 0; }
 };
 
+// A pair of tokens has a number in a bias: windows of more would take gigabytes.
+constexpr int64_t kMaxWindowTokens = 4096;
+
 // T = tokens of the grid, in raster order; N = tokens of a window. Immutable.
 struct WindowOrder {
   int64_t num_windows = 0;  // of one grid

@@ -51,6 +51,7 @@ MaxVit::MaxVit(MaxVitConfig config, MaxVitWeights weights)
   for (int32_t depth : config_.depths) info_.num_layers += depth;
   info_.num_classes = NumClasses(weights_.head);
   info_.labels = config_.labels;
+  info_.num_channels = config_.num_channels;
   info_.architecture = config_.architecture;
   info_.image_height = static_cast<int32_t>(config_.image.height);
   info_.image_width = static_cast<int32_t>(config_.image.width);

@@ -79,7 +79,6 @@ struct Fixed {
   const char* value;  // as JSON
 };
 constexpr Fixed kFixed[] = {
-    {"in_chans", "3"},
     {"global_pool", "\"avg\""},
     {"conv_block_type", "\"mbconv\""},
     {"conv_kernel_size", "3"},
@@ -146,7 +145,8 @@ void ReadAttention(ConfigFields& fields, MaxVitConfig& config) {
   if (bias == "bias") config.bias = MaxVitBias::kTable;
   if (bias == "bias_tf") config.bias = MaxVitBias::kTensorFlowTable;
   if (bias == "mlp") config.bias = MaxVitBias::kNetwork;
-  if (bias == "none") config.bias = MaxVitBias::kNone;
+  const bool names_bias = fields.Find("transformer_rel_pos_type") != nullptr;
+  if (names_bias && (bias.empty() || bias == "none")) config.bias = MaxVitBias::kNone;
   if (!bias.empty() && bias != "bias" && bias != "bias_tf" && bias != "mlp" && bias != "none") {
     fields.Fail("transformer_rel_pos_type", "is none of bias, bias_tf, mlp");
   }
@@ -191,7 +191,7 @@ absl::Status Check(ConfigFields& fields, const MaxVitConfig& config) {
     fields.Fail("conv_norm_eps", "and transformer_norm_eps must be above 0");
   }
   for (const Extent& part : {config.window, config.grid}) {
-    if (part.height < 1 || part.width < 1 || part.area() > 4096) {
+    if (part.height < 1 || part.width < 1 || part.area() > kMaxWindowTokens) {
       fields.Fail("transformer_window_size",
                   "or the image size makes windows of no token, or of "
                   "more than 4096");
@@ -253,6 +253,7 @@ absl::StatusOr<MaxVitConfig> ParseMaxVitConfig(const std::string& json, const st
   }
   ConfigFields fields = root.Within("model_args");
   if (absl::Status status = CheckFixed(fields, where); !status.ok()) return status;
+  fields.Size("in_chans", 1, config.num_channels);
   fields.SizePair("img_size", 1, height, width);
   config.image = {height, width};
   fields.Sizes("embed_dim", 1, config.channels);

@@ -26,12 +26,13 @@ enum class MaxVitBias : uint8_t {
 
 struct MaxVitConfig {
   Extent image{224, 224};
+  int32_t num_channels = 3;  // of the pixels
   std::vector<int32_t> channels = {64, 128, 256, 512};
   std::vector<int32_t> depths = {2, 2, 5, 2};
   std::array<int32_t, 2> stem = {64, 64};
   bool stem_bias = false;
-  int32_t head_hidden_size =
-      0;  // 0: norm, mean, classifier; else mean, norm, hidden layer with tanh
+  // 0: norm, mean, classifier; else mean, norm, hidden layer with tanh.
+  int32_t head_hidden_size = 0;
 
   // Inverted bottleneck.
   double expand_ratio = 4;

@@ -44,6 +44,21 @@ TEST(MaxVitConfigTest, ArgumentsOverrideTheName) {
   EXPECT_FALSE(config.has_layer_scale);
 }
 
+// timm drops an argument that is null; an empty name is one.
+TEST(MaxVitConfigTest, NullLeavesThePartAndAnEmptyNameTurnsItOff) {
+  const MaxVitConfig tf = Parse(
+      R"({"architecture": "maxvit_tiny_tf_224", "model_args": {"head_hidden_size": null,
+          "transformer_rel_pos_type": "", "in_chans": 5}})");
+  EXPECT_EQ(tf.head_hidden_size, 512);
+  EXPECT_EQ(tf.bias, MaxVitBias::kNone);
+  EXPECT_EQ(tf.num_channels, 5);
+  const MaxVitConfig rw = Parse(
+      R"({"architecture": "maxvit_rmlp_small_rw_224", "model_args":
+          {"transformer_rel_pos_type": null, "transformer_init_values": null}})");
+  EXPECT_EQ(rw.bias, MaxVitBias::kNetwork);
+  EXPECT_TRUE(rw.has_layer_scale);
+}
+
 TEST(MaxVitConfigTest, WhatIsNotKnownIsNamed) {
   const auto status = [](const std::string& args) {
     return ParseMaxVitConfig(

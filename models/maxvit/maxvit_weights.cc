@@ -49,7 +49,8 @@ class Loader {
 absl::StatusOr<MaxVitWeights> Loader::Load(const std::string& where) {
   MaxVitWeights weights;
   BatchNorm stem_norm;
-  BindConvolution(binder_, weights.stem[0], "stem.conv1", config_.stem[0], 3, 3, config_.stem_bias);
+  BindConvolution(binder_, weights.stem[0], "stem.conv1", config_.stem[0], config_.num_channels, 3,
+                  config_.stem_bias);
   BindNorm(stem_norm, "stem.norm1", config_.stem[0]);
   BindConvolution(binder_, weights.stem[1], "stem.conv2", config_.stem[1], config_.stem[0], 3,
                   config_.stem_bias);

@@ -34,6 +34,7 @@ Swin::Swin(SwinConfig config, SwinWeights weights)
   for (int32_t depth : spec.depths) info_.num_layers += depth;
   info_.num_classes = NumClasses(weights_.head);
   info_.labels = config_.labels;
+  info_.num_channels = config_.num_channels;
   info_.architecture = config_.architecture;
   info_.image_height = static_cast<int32_t>(config_.image.height);
   info_.image_width = static_cast<int32_t>(config_.image.width);

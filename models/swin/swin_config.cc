@@ -76,11 +76,11 @@ absl::StatusOr<SwinConfig> ParseTransformers(ConfigFields& fields, const std::st
   SwinSpec& spec = config.spec;
   spec.flavor = SwinFlavor::kTransformers;
   int32_t image_height = 224, image_width = 224, patch_height = 4, patch_width = 4;
-  int32_t channels = 3, embed_dim = 96, window = 7;
+  int32_t embed_dim = 96, window = 7;
   std::string activation = "gelu";
   fields.SizePair("image_size", 1, image_height, image_width);
   fields.SizePair("patch_size", 1, patch_height, patch_width);
-  fields.Size("num_channels", 1, channels);
+  fields.Size("num_channels", 1, config.num_channels);
   fields.Size("embed_dim", 1, embed_dim);
   fields.Sizes("depths", 1, spec.depths);
   fields.Sizes("num_heads", 1, spec.num_heads);
@@ -96,7 +96,6 @@ absl::StatusOr<SwinConfig> ParseTransformers(ConfigFields& fields, const std::st
   config.patch = {patch_height, patch_width};
   spec.embed_dim = embed_dim;
   spec.window = window;
-  if (channels != 3) fields.Fail("num_channels", "is not 3: only RGB images are read");
   if (absl::Status status = Finish(fields, where, config); !status.ok()) return status;
   auto known = ParseHiddenAct(activation, where);
   if (!known.ok()) return known.status();
@@ -130,12 +129,12 @@ absl::StatusOr<SwinConfig> ParseTimm(const ConfigFields& root, const std::string
   spec.window = window;
   for (int32_t side : known->windows) spec.stage_windows.push_back({side, side});
   ConfigFields fields = root.Within("model_args");
-  int32_t patch_height = 4, patch_width = 4, channels = 3;
+  int32_t patch_height = 4, patch_width = 4;
   bool dynamic = false, strict = true;
   std::string pool = "avg";
   fields.SizePair("img_size", 1, height, width);
   fields.SizePair("patch_size", 1, patch_height, patch_width);
-  fields.Size("in_chans", 1, channels);
+  fields.Size("in_chans", 1, config.num_channels);
   fields.Size("embed_dim", 1, embed_dim);
   fields.Sizes("depths", 1, spec.depths);
   fields.Sizes("num_heads", 1, spec.num_heads);
@@ -150,7 +149,6 @@ absl::StatusOr<SwinConfig> ParseTimm(const ConfigFields& root, const std::string
   config.image = {height, width};
   config.patch = {patch_height, patch_width};
   spec.embed_dim = embed_dim;
-  if (channels != 3) fields.Fail("in_chans", "is not 3: only RGB images are read");
   if (absl::Status status = Finish(fields, where, config); !status.ok()) return status;
   for (const char* name : {"head_dim", "norm_layer", "act_layer", "embed_layer"}) {
     if (fields.Find(name) != nullptr) {

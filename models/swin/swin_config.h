@@ -15,6 +15,7 @@ namespace strata::models {
 struct SwinConfig {
   SwinSpec spec;  // flavour kTransformers or kTimm
   Extent image{224, 224};
+  int32_t num_channels = 3;  // of the pixels
   Extent patch{4, 4};
   bool use_absolute_embeddings = false;  // transformers
   bool any_size = true;                  // takes images of other sizes than `image`

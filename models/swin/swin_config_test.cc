@@ -11,6 +11,14 @@ SwinConfig Parse(const std::string& json) {
   return config.ok() ? *config : SwinConfig{};
 }
 
+TEST(SwinConfigTest, PixelsMayHaveAnotherNumberOfChannels) {
+  EXPECT_EQ(Parse(R"({"num_channels": 1})").num_channels, 1);
+  EXPECT_EQ(Parse(R"({"architecture": "swin_tiny_patch4_window7_224",
+                      "model_args": {"in_chans": 4}})")
+                .num_channels,
+            4);
+}
+
 TEST(SwinConfigTest, TimmsNamesCarrySizes) {
   const SwinConfig base = Parse(R"({"architecture": "swin_base_patch4_window12_384"})");
   EXPECT_TRUE(base.is_timm());
@@ -54,8 +62,8 @@ TEST(SwinConfigTest, FaultsNameTheField) {
   };
   EXPECT_EQ(message(R"({"depths": [2, 2]})"),
             "f: 2 stages and 4 numbers of heads; give one for each stage");
-  EXPECT_EQ(message(R"({"num_channels": 1})"),
-            "f: num_channels is not 3: only RGB images are read");
+  EXPECT_EQ(message(R"({"window_size": 65})"),
+            "f: a window of 65 by 65, of no token or of more than 4096");
   EXPECT_EQ(ParseSwinConfig(R"({"architecture": "swinv2_tiny_window8_256"})", "f").status().code(),
             absl::StatusCode::kUnimplemented);
 }

@@ -70,7 +70,7 @@ absl::StatusOr<SwinWeights> LoadSwinWeights(const SwinConfig& config, const Tens
   const std::string embeddings = timm ? "patch_embed." : top + "embeddings.";
   const std::string patch = embeddings + (timm ? "proj" : "patch_embeddings.projection");
   binder.Tensor(weights.patch.weight, patch + ".weight",
-                {c, 3, config.patch.height, config.patch.width});
+                {c, config.num_channels, config.patch.height, config.patch.width});
   binder.Tensor(weights.patch.bias, patch + ".bias", {c});
   binder.Norm(weights.patch_norm, embeddings + "norm", c);
   if (!timm && config.use_absolute_embeddings) {

@@ -156,6 +156,11 @@ absl::Status VerifyImage(const GoldenCase& golden, Comparison& comparison) {
   }
   auto pixels = golden.Input("pixel_values");
   if (!pixels.ok()) return pixels.status();
+  if (pixels->dim() != 4 || pixels->size(1) != (*encoder)->info().num_channels) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("pixel_values have shape ", ShapeString(pixels->sizes().vec()),
+                     ", the model takes [B, ", (*encoder)->info().num_channels, ", H, W]"));
+  }
   auto features = (*encoder)->Forward(*pixels, options);
   if (!features.ok()) return features.status();
   CompareFeatures(golden, *features, "", comparison);
