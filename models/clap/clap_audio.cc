@@ -34,12 +34,13 @@ absl::StatusOr<ClapAudio> ClapAudio::Load(const ClapAudioConfig& config,
   const std::string prefix =
       checkpoint.contains("audio_encoder.norm.weight") ? "audio_encoder." : kClapAudioPrefix;
   const bool has_projection = checkpoint.contains("audio_projection.linear1.weight");
-  ClapAudio model(config, has_projection, InitialClapAudioWeights(config));
+  ClapAudioWeights weights;
+  weights.stages = EmptySwinStages(config.swin);
   absl::Status status =
-      LoadWeights(ClapAudioWeightTable(config, has_projection, prefix, model.weights_), checkpoint,
-                  IsIgnoredClapAudioKey, where);
+      LoadNewWeights(ClapAudioWeightTable(config, has_projection, prefix, weights), checkpoint,
+                     IsIgnoredClapAudioKey, where);
   if (!status.ok()) return status;
-  return model;
+  return ClapAudio(config, has_projection, std::move(weights));
 }
 
 absl::StatusOr<ClapAudioOutput> ClapAudio::Forward(const at::Tensor& features,

@@ -1,6 +1,10 @@
 #include "models/clap/clap_audio_weights.h"
 
+#include <array>
+#include <utility>
+
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 
 namespace strata::models {
 namespace {
@@ -39,41 +43,46 @@ ClapAudioWeights InitialClapAudioWeights(const ClapAudioConfig& config) {
 std::vector<WeightEntry> ClapAudioWeightTable(const ClapAudioConfig& config, bool has_projection,
                                               const std::string& prefix,
                                               ClapAudioWeights& weights) {
+  const int64_t dim = config.swin.embed_dim, hidden = config.hidden_size();
+  const int64_t height = config.patch_size[0], width = config.patch_size[1];
   std::vector<WeightEntry> table;
-  const auto add = [&](const std::string& key, at::Tensor& tensor) {
-    table.push_back({key, &tensor, 0, tensor.sizes().vec()});
+  const auto add = [&](const std::string& key, at::Tensor& tensor, std::vector<int64_t> shape) {
+    table.push_back({key, &tensor, 0, std::move(shape)});
   };
-  const auto add_linear = [&](const std::string& key, Linear& linear) {
-    add(key + ".weight", linear.weight);
-    add(key + ".bias", linear.bias);
+  const auto add_linear = [&](const std::string& key, Linear& linear, std::vector<int64_t> shape) {
+    add(key + ".bias", linear.bias, {shape[0]});
+    add(key + ".weight", linear.weight, std::move(shape));
   };
-  AddBatchNorm(prefix + "batch_norm", weights.batch_norm, table);
+  // `places` of its layers in the reference's list.
+  const auto add_fusion = [&](const std::string& key, const std::array<int, 4>& places,
+                              ClapFusionAttention& attention) {
+    const int64_t inner = dim / config.fusion_reduction;
+    const auto layer = [&](size_t i) { return absl::StrCat(key, places[i]); };
+    add_linear(layer(0), attention.inner, {inner, dim, 1, 1});
+    AddBatchNorm(layer(1), attention.inner_norm, inner, table);
+    add_linear(layer(2), attention.outer, {dim, inner, 1, 1});
+    AddBatchNorm(layer(3), attention.outer_norm, dim, table);
+  };
+  AddBatchNorm(prefix + "batch_norm", weights.batch_norm, config.image.num_mels, table);
   const std::string patch = prefix + "patch_embed.";
-  add_linear(patch + "proj", weights.patch);
+  add_linear(patch + "proj", weights.patch, {dim, 1, height, width});
   if (config.patch_norm) {
-    add(patch + "norm.weight", weights.patch_norm.weight);
-    add(patch + "norm.bias", weights.patch_norm.bias);
+    add(patch + "norm.weight", weights.patch_norm.weight, {dim});
+    add(patch + "norm.bias", weights.patch_norm.bias, {dim});
   }
   if (config.enable_fusion) {
-    add_linear(patch + "mel_conv2d", weights.wide_patch);
-    // Places in the reference's lists of layers; the global one begins with a mean.
-    const std::string local = patch + "fusion_model.local_att.";
-    add_linear(local + "0", weights.local_attention.inner);
-    AddBatchNorm(local + "1", weights.local_attention.inner_norm, table);
-    add_linear(local + "3", weights.local_attention.outer);
-    AddBatchNorm(local + "4", weights.local_attention.outer_norm, table);
-    const std::string global = patch + "fusion_model.global_att.";
-    add_linear(global + "1", weights.global_attention.inner);
-    AddBatchNorm(global + "2", weights.global_attention.inner_norm, table);
-    add_linear(global + "4", weights.global_attention.outer);
-    AddBatchNorm(global + "5", weights.global_attention.outer_norm, table);
+    add_linear(patch + "mel_conv2d", weights.wide_patch, {dim, 1, height, 3 * width});
+    add_fusion(patch + "fusion_model.local_att.", {0, 1, 3, 4}, weights.local_attention);
+    // The global one begins with a mean.
+    add_fusion(patch + "fusion_model.global_att.", {1, 2, 4, 5}, weights.global_attention);
   }
   AddSwinWeights(config.swin, prefix, weights.stages, table);
-  add(prefix + "norm.weight", weights.norm.weight);
-  add(prefix + "norm.bias", weights.norm.bias);
+  add(prefix + "norm.weight", weights.norm.weight, {hidden});
+  add(prefix + "norm.bias", weights.norm.bias, {hidden});
   if (has_projection) {
-    add_linear("audio_projection.linear1", weights.projection_in);
-    add_linear("audio_projection.linear2", weights.projection_out);
+    const int64_t projection = config.projection_dim;
+    add_linear("audio_projection.linear1", weights.projection_in, {projection, hidden});
+    add_linear("audio_projection.linear2", weights.projection_out, {projection, projection});
   }
   return table;
 }

@@ -42,7 +42,7 @@ struct ClapAudioWeights {
 ClapAudioWeights InitialClapAudioWeights(const ClapAudioConfig& config);
 
 // `prefix` of the tower's names; those of the projection are "audio_projection.…". The tensors must
-// outlive the table.
+// outlive the table and need not be allocated; the stages must be there.
 std::vector<WeightEntry> ClapAudioWeightTable(const ClapAudioConfig& config, bool has_projection,
                                               const std::string& prefix, ClapAudioWeights& weights);
 

@@ -40,10 +40,6 @@ at::Tensor Attend(const at::Tensor& qkv, int64_t num_heads, const std::vector<in
   return at::cat(contexts, 0);
 }
 
-Linear InitialLinear(int64_t out, int64_t in) {
-  return {at::normal(0.0, 0.02, {out, in}), at::zeros({out})};
-}
-
 }  // namespace
 
 absl::StatusOr<ClapTextConfig> ParseClapTextConfig(const std::string& json,
@@ -94,62 +90,33 @@ absl::StatusOr<ClapTextConfig> ParseClapTextConfig(const std::string& json,
 
 ClapText::ClapText(ClapTextConfig config, bool has_projection)
     : config_(std::move(config)), has_projection_(has_projection) {
-  const int64_t c = config_.hidden_size;
-  weights_.words = at::empty({config_.vocab_size, c});
-  weights_.positions = at::empty({config_.max_position_embeddings, c});
-  weights_.types = at::empty({config_.type_vocab_size, c});
-  weights_.embedding_norm = {at::ones({c}), at::zeros({c})};
-  for (int32_t n = 0; n < config_.num_hidden_layers; ++n) {
-    weights_.layers.push_back(InitialTransformerLayer(
-        LayerSpec(config_),
-        {.hidden = c, .attention = c, .feed_forward = config_.intermediate_size}));
-  }
-  weights_.pooler = InitialLinear(c, c);
-  weights_.projection_in = InitialLinear(config_.projection_dim, c);
-  weights_.projection_out = InitialLinear(config_.projection_dim, config_.projection_dim);
+  weights_.layers.resize(static_cast<size_t>(config_.num_hidden_layers));
 }
 
-std::vector<WeightEntry> ClapText::Table(const std::string& prefix) {
-  std::vector<WeightEntry> table;
-  const auto add = [&](const std::string& key, at::Tensor& tensor) {
-    table.push_back({key, &tensor, 0, tensor.sizes().vec()});
-  };
-  const auto add_linear = [&](const std::string& key, Linear& linear) {
-    add(key + ".weight", linear.weight);
-    add(key + ".bias", linear.bias);
-  };
-  const auto add_norm = [&](const std::string& key, Norm& norm) {
-    add(key + ".weight", norm.weight);
-    add(key + ".bias", norm.bias);
-  };
+void ClapText::Bind(const std::string& prefix, WeightBinder& binder) {
+  const int64_t c = config_.hidden_size, projection = config_.projection_dim;
   const std::string embeddings = prefix + "embeddings.";
-  add(embeddings + "word_embeddings.weight", weights_.words);
-  add(embeddings + "position_embeddings.weight", weights_.positions);
-  add(embeddings + "token_type_embeddings.weight", weights_.types);
-  add_norm(embeddings + "LayerNorm", weights_.embedding_norm);
-  const int64_t c = config_.hidden_size;
+  binder.Tensor(weights_.words, embeddings + "word_embeddings.weight", {config_.vocab_size, c});
+  binder.Tensor(weights_.positions, embeddings + "position_embeddings.weight",
+                {config_.max_position_embeddings, c});
+  binder.Tensor(weights_.types, embeddings + "token_type_embeddings.weight",
+                {config_.type_vocab_size, c});
+  binder.Norm(weights_.embedding_norm, embeddings + "LayerNorm", c);
   for (size_t n = 0; n < weights_.layers.size(); ++n) {
     TransformerLayer& layer = weights_.layers[n];
     const std::string at = absl::StrCat(prefix, "encoder.layer.", n, ".");
-    int64_t row = 0;
-    for (const char* name : {"query", "key", "value"}) {
-      const std::string key = absl::StrCat(at, "attention.self.", name);
-      table.push_back({key + ".weight", &layer.qkv.weight, row, {c, c}});
-      table.push_back({key + ".bias", &layer.qkv.bias, row, {c}});
-      row += c;
-    }
-    add_linear(at + "attention.output.dense", layer.attention_out);
-    add_norm(at + "attention.output.LayerNorm", layer.attention_norm);
-    add_linear(at + "intermediate.dense", layer.feed_forward_in);
-    add_linear(at + "output.dense", layer.feed_forward_out);
-    add_norm(at + "output.LayerNorm", layer.feed_forward_norm);
+    const std::string self = at + "attention.self.";
+    binder.Rows(layer.qkv, {self + "query", self + "key", self + "value"}, c, c, true);
+    binder.Linear(layer.attention_out, at + "attention.output.dense", c, c);
+    binder.Norm(layer.attention_norm, at + "attention.output.LayerNorm", c);
+    binder.Linear(layer.feed_forward_in, at + "intermediate.dense", config_.intermediate_size, c);
+    binder.Linear(layer.feed_forward_out, at + "output.dense", c, config_.intermediate_size);
+    binder.Norm(layer.feed_forward_norm, at + "output.LayerNorm", c);
   }
-  add_linear(prefix + "pooler.dense", weights_.pooler);
-  if (has_projection_) {
-    add_linear("text_projection.linear1", weights_.projection_in);
-    add_linear("text_projection.linear2", weights_.projection_out);
-  }
-  return table;
+  binder.Linear(weights_.pooler, prefix + "pooler.dense", c, c);
+  if (!has_projection_) return;
+  binder.Linear(weights_.projection_in, "text_projection.linear1", projection, c);
+  binder.Linear(weights_.projection_out, "text_projection.linear2", projection, projection);
 }
 
 absl::StatusOr<ClapText> ClapText::Load(const ClapTextConfig& config, const TensorMap& checkpoint,
@@ -163,8 +130,9 @@ absl::StatusOr<ClapText> ClapText::Load(const ClapTextConfig& config, const Tens
            key == prefix + "embeddings.token_type_ids" || absl::StartsWith(key, "audio_") ||
            absl::StartsWith(key, "logit_scale");
   };
-  absl::Status status = LoadWeights(model.Table(prefix), checkpoint, ignored, where);
-  if (!status.ok()) return status;
+  WeightBinder binder(checkpoint, "");
+  model.Bind(prefix, binder);
+  if (absl::Status status = binder.Load(ignored, where); !status.ok()) return status;
   return model;
 }
 

@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "models/checkpoint/tensor_map.h"
 #include "models/layers/transformer_layer.h"
-#include "models/layers/weight_table.h"
+#include "models/layers/weight_binder.h"
 
 namespace strata::models {
 
@@ -72,8 +72,9 @@ class ClapText {
                                          const std::function<bool()>& cancelled = nullptr) const;
 
  private:
+  // No weight is allocated.
   ClapText(ClapTextConfig config, bool has_projection);
-  std::vector<WeightEntry> Table(const std::string& prefix);
+  void Bind(const std::string& prefix, WeightBinder& binder);
 
   ClapTextConfig config_;
   bool has_projection_;

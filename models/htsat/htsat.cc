@@ -50,13 +50,15 @@ absl::StatusOr<Htsat> Htsat::Load(const HtsatConfig& config, const TensorMap& ch
                                   const std::string& where) {
   const std::string prefix =
       checkpoint.contains(absl::StrCat(kPrefix, "norm.weight")) ? kPrefix : "";
-  Htsat model(config, InitialHtsatWeights(config));
+  HtsatWeights weights;
+  weights.stages = EmptySwinStages(config.swin);
   const auto ignored = [&](const std::string& key) {
     return absl::StartsWith(key, prefix) && IsIgnoredHtsatKey(config, key.substr(prefix.size()));
   };
   absl::Status status =
-      LoadWeights(HtsatWeightTable(config, prefix, model.weights_), checkpoint, ignored, where);
+      LoadNewWeights(HtsatWeightTable(config, prefix, weights), checkpoint, ignored, where);
   if (!status.ok()) return status;
+  Htsat model(config, std::move(weights));
   status = CheckFilters(model.mel_, checkpoint, prefix, where);
   if (!status.ok()) return status;
   return model;

@@ -30,7 +30,8 @@ struct HtsatWeights {
 // Freshly initialised: normal(0, 0.02) matrices, norms 1, biases 0.
 HtsatWeights InitialHtsatWeights(const HtsatConfig& config);
 
-// `prefix`: "", or "sed_model." in files that Lightning wrote. The tensors must outlive the table.
+// `prefix`: "", or "sed_model." in files that Lightning wrote. The tensors must outlive the table
+// and need not be allocated; the stages must be there.
 std::vector<WeightEntry> HtsatWeightTable(const HtsatConfig& config, const std::string& prefix,
                                           HtsatWeights& weights);
 

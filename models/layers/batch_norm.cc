@@ -17,10 +17,6 @@ void AddBatchNorm(const std::string& key, BatchNorm& norm, int64_t channels,
   table.push_back({key + ".running_var", &norm.variance, 0, shape});
 }
 
-void AddBatchNorm(const std::string& key, BatchNorm& norm, std::vector<WeightEntry>& table) {
-  AddBatchNorm(key, norm, norm.weight.size(0), table);
-}
-
 bool IsBatchCounterKey(const std::string& key) {
   return absl::EndsWith(key, ".num_batches_tracked");
 }

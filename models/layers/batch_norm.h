@@ -21,8 +21,6 @@ BatchNorm InitialBatchNorm(int64_t channels);
 // not be allocated.
 void AddBatchNorm(const std::string& key, BatchNorm& norm, int64_t channels,
                   std::vector<WeightEntry>& table);
-// Of a norm that is allocated.
-void AddBatchNorm(const std::string& key, BatchNorm& norm, std::vector<WeightEntry>& table);
 // "….num_batches_tracked", which inference has no use for.
 bool IsBatchCounterKey(const std::string& key);
 

@@ -67,45 +67,6 @@ absl::StatusOr<at::Tensor> RunLayers(const std::vector<TransformerLayer>& layers
   return hidden;
 }
 
-// Sizes of a wrong config.json are found before they are allocated.
-absl::Status CheckSizes(const SmithConfig& config, const TensorMap& checkpoint,
-                        const std::string& where) {
-  const int64_t hidden = config.hidden_size();
-  const auto last_layer = [](const char* scope, const SmithBertConfig& bert) {
-    return absl::StrCat(scope, "/layer_", bert.num_hidden_layers - 1, "/intermediate/dense/kernel");
-  };
-  struct Needed {
-    std::string key;
-    std::vector<int64_t> shape;
-  };
-  std::vector<Needed> needed = {
-      {"bert/embeddings/word_embeddings", {config.sentence.vocab_size, hidden}},
-      {"bert/embeddings/token_type_embeddings", {config.sentence.type_vocab_size, hidden}},
-      {"bert/embeddings/position_embeddings", {config.sentence.max_position_embeddings, hidden}},
-      {"doc_bert/doc_embeddings/position_embeddings",
-       {config.document.max_position_embeddings, hidden}},
-      {last_layer("bert/encoder", config.sentence), {hidden, config.sentence.intermediate_size}},
-      {last_layer("doc_bert/doc_encoder", config.document),
-       {hidden, config.document.intermediate_size}},
-  };
-  if (config.combine_mode == SmithCombineMode::kAttention) {
-    needed.push_back(
-        {"combine_reps_attention/dense/kernel", {hidden, config.doc_rep_combine_attention_size}});
-  }
-  for (const auto& [key, shape] : needed) {
-    const auto found = checkpoint.find(key);
-    if (found == checkpoint.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(where, ": weight '", key, "' is missing"));
-    }
-    if (found->second.shape != shape) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, ": weight '", key, "' has shape ", ShapeString(found->second.shape),
-                       ", the configuration asks for ", ShapeString(shape)));
-    }
-  }
-  return absl::OkStatus();
-}
-
 SmithHeads HeadsOf(const TensorMap& checkpoint) {
   SmithHeads heads;
   for (const auto& [key, view] : checkpoint) {
@@ -178,14 +139,15 @@ absl::StatusOr<std::shared_ptr<const kernels::StructurePlan>> BlockPlan(
 absl::StatusOr<Smith> Smith::Load(const SmithConfig& config, const TensorMap& checkpoint,
                                   const std::function<bool(const std::string&)>& ignored,
                                   const std::string& where) {
-  if (absl::Status status = CheckSizes(config, checkpoint, where); !status.ok()) return status;
   const SmithHeads heads = HeadsOf(checkpoint);
-  Smith model(config, heads, InitialSmithWeights(config, heads));
-  const absl::Status status = LoadWeights(
-      model.Table(), checkpoint, [&](const std::string& key) { return ignored && ignored(key); },
-      where);
+  SmithWeights weights;
+  weights.sentence_layers.resize(static_cast<size_t>(config.sentence.num_hidden_layers));
+  weights.document_layers.resize(static_cast<size_t>(config.document.num_hidden_layers));
+  const absl::Status status = LoadNewWeights(
+      SmithWeightTable(config, heads, weights), checkpoint,
+      [&](const std::string& key) { return ignored && ignored(key); }, where);
   if (!status.ok()) return status;
-  return model;
+  return Smith(config, heads, std::move(weights));
 }
 
 absl::Status Smith::PackForInference(kernels::WeightType type) {

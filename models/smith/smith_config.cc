@@ -58,6 +58,11 @@ absl::Status ParseBert(const ConfigFields& outer, const char* name, SmithBertCon
     fields.Fail("hidden_act",
                 absl::StrCat("'", hidden_act, "' is none of gelu, relu, tanh, linear"));
   }
+  constexpr int32_t kMaxLayers = 1000;
+  if (config.num_hidden_layers > kMaxLayers) {
+    fields.Fail("num_hidden_layers",
+                absl::StrCat("is ", config.num_hidden_layers, "; at most ", kMaxLayers));
+  }
   if (config.hidden_size % config.num_attention_heads != 0) {
     fields.Fail("num_attention_heads",
                 absl::StrCat(config.num_attention_heads, " does not divide hidden_size ",

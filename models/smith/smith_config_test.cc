@@ -19,6 +19,12 @@ Json Small() {
                         "max_position_embeddings": 70}})");
 }
 
+TEST(SmithConfig, LayersHaveALimit) {
+  Json json = Small();
+  json["bert_config"]["num_hidden_layers"] = 16777216;
+  EXPECT_EQ(ParseSmithConfig(json.dump(), "c").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(SmithConfig, DefaultsAreTheReferences) {
   const auto config = ParseSmithConfig(Small().dump(), "config.json");
   ASSERT_TRUE(config.ok()) << config.status();

@@ -110,11 +110,6 @@ absl::StatusOr<std::unique_ptr<const Encoder>> LoadSmithEncoder(
     kernels::WeightType type) {
   auto config = ParseSmithConfig(config_json, absl::StrCat(folder, "/config.json"));
   if (!config.ok()) return config.status();
-  if (tokenizer.vocab_size() > config->sentence.vocab_size) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(folder, ": the tokenizer has ", tokenizer.vocab_size(), " entries, the model ",
-                     config->sentence.vocab_size, "; do they belong together?"));
-  }
   auto ids = SmithTokenIds::Find(tokenizer);
   if (!ids.ok()) return ids.status();
   auto model = Smith::Load(*config, weights, is_head_key, folder);

@@ -143,7 +143,8 @@ absl::StatusOr<std::string> SmithConfigFromSettings(
   if (training.is_object() && training.contains("neg_to_pos_example_ratio")) {
     config["train_eval_config"]["neg_to_pos_example_ratio"] = training["neg_to_pos_example_ratio"];
   }
-  return config.dump(2) + "\n";
+  // A quoted setting may hold any bytes; those that are no UTF-8 become U+FFFD.
+  return config.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 
 bool IsSmithTrainingState(const std::string& variable) {

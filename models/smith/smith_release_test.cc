@@ -46,6 +46,14 @@ TEST(SmithRelease, SettingsBecomeOneConfiguration) {
   EXPECT_FALSE(json["train_eval_config"].contains("train_batch_size"));
 }
 
+TEST(SmithRelease, BytesThatAreNoUtf8AreReplaced) {
+  const auto config = Convert(
+      "encoder_config { bert_config_file: 'sentences.json' doc_bert_config_file: 'documents.json'"
+      " train_mode: 'a\xff' }");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(nlohmann::json::parse(*config)["encoder_config"]["train_mode"], "a\xef\xbf\xbd");
+}
+
 TEST(SmithRelease, BrokenSettingsSayWhatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {"encoder_config {", "a message is not closed"},

@@ -29,39 +29,33 @@ class TableWriter {
  public:
   explicit TableWriter(std::vector<WeightEntry>& table) : table_(table) {}
 
-  void Plain(const std::string& key, at::Tensor& tensor) {
-    table_.push_back({key, &tensor, 0, tensor.sizes().vec()});
+  void Plain(const std::string& key, at::Tensor& tensor, std::vector<int64_t> shape) {
+    table_.push_back({key, &tensor, 0, std::move(shape)});
   }
-  void Dense(const std::string& scope, Linear& linear) {
-    Rows(scope, linear, 0, linear.weight.size(0));
+  // The map's rows from `begin` on, [out, in].
+  void Dense(const std::string& scope, Linear& linear, int64_t out, int64_t in, int64_t begin = 0) {
+    table_.push_back(
+        {absl::StrCat(scope, "/kernel"), &linear.weight, begin, {out, in}, false, true});
+    table_.push_back({absl::StrCat(scope, "/bias"), &linear.bias, begin, {out}});
   }
-  // Rows [begin, begin + count) of a linear map that several variables share.
-  void Rows(const std::string& scope, Linear& linear, int64_t begin, int64_t count) {
-    table_.push_back({absl::StrCat(scope, "/kernel"),
-                      &linear.weight,
-                      begin,
-                      {count, linear.weight.size(1)},
-                      false,
-                      true});
-    table_.push_back({absl::StrCat(scope, "/bias"), &linear.bias, begin, {count}});
+  void LayerNorm(const std::string& scope, Norm& norm, int64_t size) {
+    Plain(absl::StrCat(scope, "/LayerNorm/gamma"), norm.weight, {size});
+    Plain(absl::StrCat(scope, "/LayerNorm/beta"), norm.bias, {size});
   }
-  void LayerNorm(const std::string& scope, Norm& norm) {
-    Plain(absl::StrCat(scope, "/LayerNorm/gamma"), norm.weight);
-    Plain(absl::StrCat(scope, "/LayerNorm/beta"), norm.bias);
-  }
-  void Layers(const std::string& scope, std::vector<TransformerLayer>& layers) {
+  void Layers(const std::string& scope, const SmithBertConfig& config,
+              std::vector<TransformerLayer>& layers) {
+    const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
     for (size_t n = 0; n < layers.size(); ++n) {
       TransformerLayer& layer = layers[n];
       const std::string name = absl::StrCat(scope, "/layer_", n);
-      const int64_t hidden = layer.qkv.weight.size(0) / 3;
-      Rows(name + "/attention/self/query", layer.qkv, 0, hidden);
-      Rows(name + "/attention/self/key", layer.qkv, hidden, hidden);
-      Rows(name + "/attention/self/value", layer.qkv, 2 * hidden, hidden);
-      Dense(name + "/attention/output/dense", layer.attention_out);
-      LayerNorm(name + "/attention/output", layer.attention_norm);
-      Dense(name + "/intermediate/dense", layer.feed_forward_in);
-      Dense(name + "/output/dense", layer.feed_forward_out);
-      LayerNorm(name + "/output", layer.feed_forward_norm);
+      Dense(name + "/attention/self/query", layer.qkv, hidden, hidden, 0);
+      Dense(name + "/attention/self/key", layer.qkv, hidden, hidden, hidden);
+      Dense(name + "/attention/self/value", layer.qkv, hidden, hidden, 2 * hidden);
+      Dense(name + "/attention/output/dense", layer.attention_out, hidden, hidden);
+      LayerNorm(name + "/attention/output", layer.attention_norm, hidden);
+      Dense(name + "/intermediate/dense", layer.feed_forward_in, inner, hidden);
+      Dense(name + "/output/dense", layer.feed_forward_out, hidden, inner);
+      LayerNorm(name + "/output", layer.feed_forward_norm, hidden);
     }
   }
 
@@ -119,34 +113,41 @@ SmithWeights InitialSmithWeights(const SmithConfig& config, const SmithHeads& he
 
 std::vector<WeightEntry> SmithWeightTable(const SmithConfig& config, const SmithHeads& heads,
                                           SmithWeights& weights) {
+  const int64_t hidden = config.hidden_size(), vocabulary = config.sentence.vocab_size;
   std::vector<WeightEntry> table;
   TableWriter writer(table);
-  writer.Plain("bert/embeddings/word_embeddings", weights.word_embeddings);
-  writer.Plain("bert/embeddings/token_type_embeddings", weights.token_type_embeddings);
-  writer.Plain("bert/embeddings/position_embeddings", weights.position_embeddings);
-  writer.LayerNorm("bert/embeddings", weights.embedding_norm);
-  writer.Layers("bert/encoder", weights.sentence_layers);
-  writer.Dense("bert/pooler/dense", weights.pooler);
-  writer.Dense("seq_rep_from_bert_sent_dense/dense", weights.block_dense);
-  writer.Plain("doc_bert/doc_embeddings/position_embeddings", weights.block_positions);
-  writer.LayerNorm("doc_bert/doc_embeddings", weights.block_norm);
-  writer.Layers("doc_bert/doc_encoder", weights.document_layers);
-  writer.Dense("doc_bert/doc_pooler/dense", weights.document_pooler);
-  writer.Dense("seq_rep_from_bert_doc_dense/dense", weights.document_dense);
+  writer.Plain("bert/embeddings/word_embeddings", weights.word_embeddings, {vocabulary, hidden});
+  writer.Plain("bert/embeddings/token_type_embeddings", weights.token_type_embeddings,
+               {config.sentence.type_vocab_size, hidden});
+  writer.Plain("bert/embeddings/position_embeddings", weights.position_embeddings,
+               {config.sentence.max_position_embeddings, hidden});
+  writer.LayerNorm("bert/embeddings", weights.embedding_norm, hidden);
+  writer.Layers("bert/encoder", config.sentence, weights.sentence_layers);
+  writer.Dense("bert/pooler/dense", weights.pooler, hidden, hidden);
+  writer.Dense("seq_rep_from_bert_sent_dense/dense", weights.block_dense, hidden, hidden);
+  writer.Plain("doc_bert/doc_embeddings/position_embeddings", weights.block_positions,
+               {config.document.max_position_embeddings, hidden});
+  writer.LayerNorm("doc_bert/doc_embeddings", weights.block_norm, hidden);
+  writer.Layers("doc_bert/doc_encoder", config.document, weights.document_layers);
+  writer.Dense("doc_bert/doc_pooler/dense", weights.document_pooler, hidden, hidden);
+  writer.Dense("seq_rep_from_bert_doc_dense/dense", weights.document_dense, hidden, hidden);
   if (config.combine_mode == SmithCombineMode::kAttention) {
-    writer.Dense("combine_reps_attention/dense", weights.combine_dense);
-    writer.Plain("combine_reps_attention/context_vector", weights.combine_context);
+    const int64_t attention = config.doc_rep_combine_attention_size;
+    writer.Dense("combine_reps_attention/dense", weights.combine_dense, attention, hidden);
+    writer.Plain("combine_reps_attention/context_vector", weights.combine_context, {attention});
   }
   if (heads.words) {
-    writer.Dense("cls/word_predictions/transform/dense", weights.word_transform);
-    writer.LayerNorm("cls/word_predictions/transform", weights.word_norm);
-    writer.Plain("cls/word_predictions/output_bias", weights.word_bias);
+    writer.Dense("cls/word_predictions/transform/dense", weights.word_transform, hidden, hidden);
+    writer.LayerNorm("cls/word_predictions/transform", weights.word_norm, hidden);
+    writer.Plain("cls/word_predictions/output_bias", weights.word_bias, {vocabulary});
   }
   if (heads.sentences) {
-    writer.Plain("mask_sent_in_doc/sentence_mask_embedding", weights.sentence_mask);
-    writer.Dense("cls/sent_predictions/transform/dense", weights.sentence_transform);
-    writer.LayerNorm("cls/sent_predictions/transform", weights.sentence_norm);
-    writer.Plain("cls/sent_predictions/output_bias", weights.sentence_bias);
+    writer.Plain("mask_sent_in_doc/sentence_mask_embedding", weights.sentence_mask, {hidden});
+    writer.Dense("cls/sent_predictions/transform/dense", weights.sentence_transform, hidden,
+                 hidden);
+    writer.LayerNorm("cls/sent_predictions/transform", weights.sentence_norm, hidden);
+    writer.Plain("cls/sent_predictions/output_bias", weights.sentence_bias,
+                 {heads.num_masked_sentences});
   }
   return table;
 }

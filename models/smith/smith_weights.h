@@ -59,7 +59,7 @@ TransformerLayerSpec SmithLayerSpec(const SmithBertConfig& config);
 // generator.
 SmithWeights InitialSmithWeights(const SmithConfig& config, const SmithHeads& heads);
 
-// The tensors must outlive the table.
+// The tensors must outlive the table and need not be allocated; the layers must be there.
 std::vector<WeightEntry> SmithWeightTable(const SmithConfig& config, const SmithHeads& heads,
                                           SmithWeights& weights);
 
