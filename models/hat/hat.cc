@@ -139,7 +139,7 @@ absl::StatusOr<at::Tensor> Hat::Forward(const HatBatch& batch,
   spec.dropout = options.dropout;
   const at::Tensor first_rows = IdTensor(batch.first_rows).to(at::kLong);
   at::Tensor places;
-  if (config_.max_segments() > 0) {
+  if (config_.has_cross_positions()) {
     places = at::embedding(weights_.cross_positions, IdTensor(batch.cross_positions),
                            config_.pad_token_id);
   }
@@ -202,8 +202,15 @@ absl::Status Hat::CheckRows(const HatBatch& batch) const {
                    int64_t{config_.max_sentence_length} + config_.pad_token_id + 1);
   }
   if (status.ok()) status = check("token type", batch.token_types, config_.type_vocab_size);
-  if (status.ok() && config_.max_segments() > 0) {
+  if (status.ok() && config_.has_cross_positions()) {
     status = check("segment number", batch.cross_positions, int64_t{config_.max_sentences} + 1);
+  }
+  if (config_.position_embedding_type == HatPositions::kAbsolute) return status;
+  if (status.ok()) {
+    status = check("place in a segment", batch.within.indices, config_.max_position_embeddings);
+  }
+  if (status.ok() && config_.has_cross_encoder()) {
+    status = check("segment number", batch.across.indices, config_.max_position_embeddings);
   }
   return status;
 }

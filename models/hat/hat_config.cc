@@ -13,6 +13,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr int32_t kMaxLabels = 1 << 20;  // each gets a name in memory
+
 template <typename Value>
 struct Choice {
   const char* name;
@@ -90,6 +92,9 @@ void ReadLabels(ConfigFields& fields, HatConfig& config) {
   config.labels = {"LABEL_0", "LABEL_1"};  // the library's default
   int32_t num_labels = 2;
   fields.Size("num_labels", 1, num_labels);
+  if (num_labels > kMaxLabels) {
+    return fields.Fail("num_labels", absl::StrCat("is ", num_labels, "; at most ", kMaxLabels));
+  }
   if (num_labels != 2) {
     config.labels.clear();
     for (int32_t i = 0; i < num_labels; ++i) config.labels.push_back(absl::StrCat("LABEL_", i));
@@ -137,12 +142,10 @@ void CheckRanges(ConfigFields& fields, const HatConfig& config) {
     fields.Fail("segment_overlap", "needs segmentation 'uniform'");
   }
   if (config.position_embedding_type != HatPositions::kAbsolute) {
-    const int32_t longest =
-        std::max(config.max_sentence_length, config.has_cross_encoder() ? config.max_sentences : 0);
-    if (longest > config.max_position_embeddings) {
+    if (config.max_sentence_length > config.max_position_embeddings) {
       fields.Fail("max_position_embeddings",
                   absl::StrCat("is ", config.max_position_embeddings,
-                               ", but relative positions reach ", longest));
+                               ", but relative positions reach ", config.max_sentence_length));
     }
   }
 }

@@ -5,6 +5,7 @@
 #ifndef STRATA_MODELS_HAT_HAT_CONFIG_H_
 #define STRATA_MODELS_HAT_HAT_CONFIG_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -89,9 +90,14 @@ struct HatConfig {
   int32_t head_size() const { return hidden_size / num_attention_heads; }
   int64_t num_labels() const { return static_cast<int64_t>(labels.size()); }
   bool has_cross_encoder() const;
-  // Segments that a document may have; 0: no limit, since nothing depends on a segment's number.
+  bool has_cross_positions() const { return adds_cross_positions && has_cross_encoder(); }
+  // Segments that a document may have, as tables of their positions and distances go; 0: no limit,
+  // since nothing depends on a segment's number.
   int32_t max_segments() const {
-    return adds_cross_positions && has_cross_encoder() ? max_sentences : 0;
+    const bool is_relative = position_embedding_type != HatPositions::kAbsolute;
+    const int32_t places = has_cross_positions() ? max_sentences : 0;
+    if (!is_relative || !has_cross_encoder()) return places;
+    return places > 0 ? std::min(places, max_position_embeddings) : max_position_embeddings;
   }
 };
 

@@ -67,6 +67,21 @@ TEST(HatConfig, WithoutCrossPositionsThereIsNoLimitOfSegments) {
   EXPECT_EQ(config->max_segments(), 0);
 }
 
+TEST(HatConfig, DistancesOfSegmentsEndWithTheirTable) {
+  Json json = Config();
+  json["position_embedding_type"] = "relative_key";
+  json["max_position_embeddings"] = 20;
+  json["max_sentence_length"] = 8;
+  json["max_sentences"] = 16;
+  EXPECT_EQ(Parse(json)->max_segments(), 16);
+  json["max_sentences"] = 64;
+  EXPECT_EQ(Parse(json)->max_segments(), 20);
+  json["cross_segment_positions"] = "none";
+  EXPECT_EQ(Parse(json)->max_segments(), 20);
+  json["max_sentence_length"] = 21;
+  EXPECT_FALSE(Parse(json).ok());
+}
+
 TEST(HatConfig, WrongValuesAreNamed) {
   ExpectRefused("encoder_layout", nullptr, "encoder_layout");
   ExpectRefused("encoder_layout", {{"0", {{"sentence_encoder", true}}}}, "document_encoder");
@@ -81,6 +96,7 @@ TEST(HatConfig, WrongValuesAreNamed) {
   ExpectRefused("cross_segment_positions", "removed", "none");
   ExpectRefused("segment_overlap", 4, "uniform");
   ExpectRefused("id2label", Json::object(), "no class");
+  ExpectRefused("num_labels", 1 << 24, "at most 1048576");
   ExpectRefused("is_decoder", true, "is_decoder", absl::StatusCode::kUnimplemented);
   ExpectRefused("pruned_heads", {{"1", {0}}}, "pruned", absl::StatusCode::kUnimplemented);
 }
