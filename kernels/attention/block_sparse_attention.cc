@@ -1,10 +1,10 @@
 #include "kernels/attention/block_sparse_attention.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "hwy/aligned_allocator.h"
 #include "kernels/attention/attention_kernels.h"
 #include "kernels/attention/block_sparse_attention_reference.h"
 #include "kernels/launch/target.h"
@@ -48,16 +48,19 @@ PlanPointers PointersOf(const StructurePlan& plan) {
   return {plan.families().data(), plan.gather().data(), plan.partial_slots().data()};
 }
 
-hwy::AlignedFreeUniquePtr<float[]> AllocateFloats(int64_t count) {
-  return hwy::AllocateAligned<float>(
-      std::max<int64_t>(count, 1));  // Highway refuses to allocate nothing
-}
-
-void RunItems(absl::Span<const WorkItem> items, size_t scratch_size, ThreadPool& pool,
-              absl::FunctionRef<void(const WorkItem&, float*)> run) {
+// RESOURCE_EXHAUSTED: no memory for the scratch of a thread; the output is then incomplete.
+absl::Status RunItems(absl::Span<const WorkItem> items, size_t scratch_size, ThreadPool& pool,
+                      absl::FunctionRef<void(const WorkItem&, float*)> run) {
+  std::atomic<bool> has_memory = true;
   pool.ParallelFor(static_cast<int64_t>(items.size()), [&](int64_t task, int) {
-    run(items[task], Workspace::OfThisThread().Floats(scratch_size));
+    float* const scratch = Workspace::OfThisThread().Floats(scratch_size);
+    if (scratch == nullptr) {
+      has_memory = false;
+    } else {
+      run(items[task], scratch);
+    }
   });
+  return has_memory ? absl::OkStatus() : NoMemory(static_cast<int64_t>(scratch_size));
 }
 
 void ForSlotRanges(int64_t num_slots, ThreadPool& pool,
@@ -82,13 +85,17 @@ absl::Status BlockSparseAttentionForward(const AttentionParams& params, const St
 
   const ForwardKernels kernels = ActiveForwardKernels();
   const int64_t num_slots = static_cast<int64_t>(plan.partial_tokens().size());
-  const auto partials = AllocateFloats(num_slots * (row_size + 2 * params.num_heads));
+  const int64_t partial_size = num_slots * (row_size + 2 * params.num_heads);
+  const auto partials = AllocateFloats(partial_size);
+  if (partials == nullptr) return NoMemory(partial_size);
   ForwardArgs args{params, PointersOf(plan)};
   args.partial_out = partials.get();
   args.partial_lse = args.partial_out + num_slots * row_size;
   args.own_lse = args.partial_lse + num_slots * params.num_heads;
-  RunItems(plan.forward_items(), ForwardScratchSize(params.head_size), pool,
-           [&](const WorkItem& item, float* scratch) { kernels.forward(args, item, scratch); });
+  status =
+      RunItems(plan.forward_items(), ForwardScratchSize(params.head_size), pool,
+               [&](const WorkItem& item, float* scratch) { kernels.forward(args, item, scratch); });
+  if (!status.ok()) return status;
   ForSlotRanges(num_slots, pool, [&](int64_t begin, int64_t end) {
     kernels.merge(args, plan.partial_tokens().data(), begin, end);
   });
@@ -113,9 +120,12 @@ absl::Status BlockSparseAttentionBackward(const AttentionGradParams& params,
   const BackwardKernels kernels = ActiveBackwardKernels();
   const int64_t num_slots = static_cast<int64_t>(plan.partial_tokens().size());
   const auto partials = AllocateFloats(num_slots * 3 * row_size);
+  if (partials == nullptr) return NoMemory(num_slots * 3 * row_size);
   const BackwardArgs args{params, PointersOf(plan), partials.get()};
-  RunItems(plan.backward_items(), BackwardScratchSize(params.head_size), pool,
-           [&](const WorkItem& item, float* scratch) { kernels.backward(args, item, scratch); });
+  status = RunItems(
+      plan.backward_items(), BackwardScratchSize(params.head_size), pool,
+      [&](const WorkItem& item, float* scratch) { kernels.backward(args, item, scratch); });
+  if (!status.ok()) return status;
   ForSlotRanges(num_slots, pool, [&](int64_t begin, int64_t end) {
     kernels.merge(args, plan.partial_tokens().data(), begin, end);
   });

@@ -59,6 +59,7 @@ using AttentionGradParams = BasicAttentionGradParams<float>;
 // one tile a thread and one row for each token that has both a parent and children.
 // INVALID_ARGUMENT, before anything is read: a null pointer, head_size or num_heads out of range, a
 // stride below H·D, a scale that is not finite, a STRATA_TARGET that this processor lacks.
+// RESOURCE_EXHAUSTED: no memory for scratch; the output is then incomplete.
 // Thread-safe for distinct outputs. On one target, a document's rows are bit-equal alone, in any
 // batch and for any pool size: the order of every sum follows from its own tree.
 absl::Status BlockSparseAttentionForward(const AttentionParams& params, const StructurePlan& plan,

@@ -12,10 +12,6 @@
 namespace strata::kernels {
 namespace {
 
-hwy::AlignedFreeUniquePtr<float[]> AllocateFloats(int64_t count) {
-  return hwy::AllocateAligned<float>(std::max<int64_t>(count, 1));
-}
-
 void CopyRow(const float* from, int64_t size, float* to) { std::copy(from, from + size, to); }
 
 size_t RoundUp16(size_t count) { return (count + 15) / 16 * 16; }

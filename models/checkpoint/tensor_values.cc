@@ -76,7 +76,8 @@ bool AllFinite(const TensorView& view) {
 }
 
 TensorView ConvertFloats(const TensorView& view, TensorType type) {
-  if (!IsFloatType(view.type) || view.type == type) return view;
+  const bool is_known = type == TensorType::kFloat32 || type == TensorType::kBFloat16;
+  if (!is_known || !IsFloatType(view.type) || view.type == type) return view;
   const int64_t count = view.num_elements(), width = TensorTypeBytes(type);
   TensorView converted;
   converted.type = type;

@@ -12,7 +12,8 @@ bool IsFloatType(TensorType type);
 bool AllFinite(const TensorView& view);
 
 // The same values as float32 or bfloat16 (rounded to nearest, ties to even). A tensor that is no
-// float, or already of this type, is returned as it is, with its bytes shared.
+// float, or already of this type, is returned as it is, with its bytes shared; so is any where
+// `type` is neither of the two.
 TensorView ConvertFloats(const TensorView& view, TensorType type);
 
 }  // namespace strata::models

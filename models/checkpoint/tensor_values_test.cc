@@ -56,6 +56,10 @@ TEST(TensorValues, WhatNeedsNoConversionIsShared) {
   const std::vector<float> floats = {1};
   EXPECT_EQ(ConvertFloats(ViewOf(TensorType::kFloat32, floats), TensorType::kFloat32).data,
             reinterpret_cast<const std::byte*>(floats.data()));
+  for (TensorType type : {TensorType::kFloat16, TensorType::kFloat64, TensorType::kInt64}) {
+    EXPECT_EQ(ConvertFloats(ViewOf(TensorType::kFloat32, floats), type).data,
+              reinterpret_cast<const std::byte*>(floats.data()));
+  }
 }
 
 TEST(TensorValues, NanAndInfinityAreFoundInEveryFloatType) {

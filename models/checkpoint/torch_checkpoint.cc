@@ -24,7 +24,6 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr int64_t kMaxPickleBytes = int64_t{16} << 20;
-constexpr int64_t kMaxStorageBytes = std::numeric_limits<int64_t>::max() / 2;
 constexpr size_t kMaxRank = 16;
 
 constexpr std::pair<const char*, TensorType> kStorages[] = {
@@ -99,7 +98,10 @@ absl::StatusOr<const PickleValue*> FindStateDict(const PickleValue& root) {
 class TorchReader {
  public:
   TorchReader(const ZipArchive& archive, std::string prefix, int64_t file_bytes)
-      : archive_(archive), prefix_(std::move(prefix)), copy_budget_(2 * file_bytes + (1 << 20)) {}
+      : archive_(archive),
+        prefix_(std::move(prefix)),
+        storage_budget_(file_bytes),
+        copy_budget_(2 * file_bytes + (1 << 20)) {}
 
   absl::StatusOr<TensorView> Read(const PickleValue& value);
 
@@ -118,6 +120,7 @@ class TorchReader {
 
   const ZipArchive& archive_;
   const std::string prefix_;  // "NAME/"
+  int64_t storage_budget_;    // bytes that storages may still take: entries may overlap in a file
   int64_t copy_budget_;       // bytes that strided tensors may still take
   std::map<std::string, Storage> storages_;
 };
@@ -260,8 +263,9 @@ absl::StatusOr<const TorchReader::Storage*> TorchReader::ReadStorage(const Pickl
   const auto [place, is_new] = storages_.try_emplace(key);
   Storage& storage = place->second;
   if (is_new) {
-    auto bytes = archive_.Read(absl::StrCat(prefix_, "data/", key), kMaxStorageBytes);
+    auto bytes = archive_.Read(absl::StrCat(prefix_, "data/", key), storage_budget_);
     if (!bytes.ok()) return bytes.status();
+    storage_budget_ -= bytes->size_bytes;
     storage = {*type, elements, *std::move(bytes)};
   }
   int64_t expected = 0;

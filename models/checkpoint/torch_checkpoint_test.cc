@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <iostream>
+#include <map>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -203,6 +204,56 @@ TEST_F(TorchCheckpointTest, CopiesOfStridedTensorsCannotGrowWithoutEnd) {
   WriteTorchFile(path_, PickleFile(PickleDict(items)), {{"big", std::string(1 << 20, 'x')}});
   EXPECT_THAT(std::string(ReadTorchCheckpoint(path_).status().message()),
               HasSubstr("too many strided tensors"));
+}
+
+// The archive without the local entries behind the first storage's, which all storages' central
+// entries name.
+std::string OverlapStorages(const std::string& whole) {
+  const auto number = [](const std::string& bytes, size_t at, size_t size) {
+    uint32_t value = 0;
+    std::memcpy(&value, bytes.data() + at, size);
+    return value;
+  };
+  const size_t end = whole.rfind("PK\x05\x06");
+  const size_t central = number(whole, end + 16, 4), central_size = number(whole, end + 12, 4);
+  std::string entries = whole.substr(central, central_size);
+  uint32_t first = 0, second = 0;
+  for (size_t at = 0; at < entries.size();) {
+    const size_t name_size = number(entries, at + 28, 2);
+    if (entries.compare(at + 46, 10, "name/data/") == 0) {
+      const uint32_t own = number(entries, at + 42, 4);
+      if (first == 0) {
+        first = own;
+      } else if (second == 0) {
+        second = own;
+      }
+      entries.replace(at + 42, 4, FourBytes(static_cast<int32_t>(first)));
+    }
+    at += 46 + name_size + number(entries, at + 30, 2) + number(entries, at + 32, 2);
+  }
+  std::string trailer = whole.substr(end);
+  trailer.replace(16, 4, FourBytes(static_cast<int32_t>(second)));
+  return whole.substr(0, second) + entries + trailer;
+}
+
+// Central entries that name one local entry make many storages of the bytes of one.
+TEST_F(TorchCheckpointTest, StoragesCannotTakeMoreThanTheFileHas) {
+  const std::vector<float> values(4096, 1.5f);
+  std::vector<std::pair<std::string, std::string>> tensors;
+  std::map<std::string, std::string> storages;
+  for (int i = 0; i < 8; ++i) {
+    tensors.emplace_back(absl::StrCat("t", i),
+                         PickleTensor("FloatStorage", absl::StrCat(i), 4096, 0, {4096}, {1}));
+    storages[absl::StrCat(i)] = BytesOf<float>(values);
+  }
+  WriteTorchFile(path_, PickleFile(PickleDict(tensors)), storages);
+  ASSERT_TRUE(ReadTorchCheckpoint(path_).ok());
+  const std::string overlapping = OverlapStorages(folder_.Read("weights.pt"));
+  EXPECT_LT(overlapping.size(), 4 * values.size() * sizeof(float));
+  folder_.Write("weights.pt", overlapping);
+  const absl::Status status = ReadTorchCheckpoint(path_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("are expected"));
 }
 
 TEST_F(TorchCheckpointTest, DamagedArchivesAreRefused) {

@@ -40,7 +40,7 @@ DocumentBuilder::DocumentBuilder(std::string_view source, const ReaderLimits& li
     : source_(source), limits_(limits), splitter_(std::move(splitter)) {
   text_.reserve(source.size());
   nodes_.push_back({NodeKind::kDocument, -1, 0, {}, {}});
-  levels_.push_back({0, 0});
+  levels_.push_back({0, 0, 0});
 }
 
 void DocumentBuilder::OpenSection(int32_t rank, ByteSpan source) {
@@ -60,7 +60,7 @@ void DocumentBuilder::EnterSection(ByteSpan source) {
 
 void DocumentBuilder::EnterScope() {
   EndBlock();
-  levels_.push_back({0, -1});
+  levels_.push_back({0, -1, Container()});
 }
 
 void DocumentBuilder::Leave() {
@@ -75,20 +75,14 @@ void DocumentBuilder::Leave() {
 
 void DocumentBuilder::PushSection(int32_t rank, ByteSpan source) {
   if (!status_.ok() || depth_ >= limits_.max_depth) {
-    levels_.push_back({rank, -1});
+    levels_.push_back({rank, -1, Container()});
     return;
   }
   const auto at = static_cast<int64_t>(text_.size());
   if (source.empty()) source = {last_source_end_, last_source_end_};
-  levels_.push_back({rank, AddNode(NodeKind::kSection, Container(), {at, at}, source)});
+  const int32_t node = AddNode(NodeKind::kSection, Container(), {at, at}, source);
+  levels_.push_back({rank, node, node});
   ++depth_;
-}
-
-int32_t DocumentBuilder::Container() const {
-  for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
-    if (level->node >= 0) return level->node;
-  }
-  return 0;
 }
 
 int32_t DocumentBuilder::AddNode(NodeKind kind, int32_t parent, ByteSpan text, ByteSpan source) {

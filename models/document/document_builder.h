@@ -68,15 +68,15 @@ class DocumentBuilder {
  private:
   enum class Block : uint8_t { kNone, kHeading, kParagraph, kSentence };
   struct OpenLevel {
-    int32_t rank;  // 0: ends with Leave() only
-    int32_t node;  // -1: a scope, or a section past max_depth that joined its ancestor
+    int32_t rank;       // 0: ends with Leave() only
+    int32_t node;       // -1: a scope, or a section past max_depth that joined its ancestor
+    int32_t container;  // `node`, or the innermost one around it: what new blocks belong to
   };
 
   void BeginBlock(Block block);
   void PushSection(int32_t rank, ByteSpan source);
   int32_t AddNode(NodeKind kind, int32_t parent, ByteSpan text, ByteSpan source);
-  int32_t Container() const;
-  void EndSentence();
+  int32_t Container() const { return levels_.back().container; }
   void AppendPiece(std::string_view piece);
   void StartRun(int64_t source_begin);
   void KeepSpace(ByteSpan source);

@@ -88,6 +88,14 @@ TEST(HostileInputTest, AMillionLevelsAreRefusedOrRead) {
   ExpectDefined("unclosed array", "{\"a\":" + Repeat("[", kLevels), DocumentFormat::kJson);
 }
 
+// Below max_depth sections have no node; a block must not look for one through all of them.
+TEST(HostileInputTest, ManyBlocksUnderAMillionLevelsAreFast) {
+  ExpectDefined("jats",
+                "<article><body>" + Repeat("<sec>", 1'000'000) + Repeat("<p>a</p>", 300'000) +
+                    Repeat("</sec>", 1'000'000) + "</body></article>",
+                DocumentFormat::kJats);
+}
+
 TEST(HostileInputTest, QuadraticHtmlIsRefused) {
   const auto refused = [](std::string_view source) {
     const Stopwatch watch;
