@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "models/checkpoint/model_weights.h"
 #include "models/engine/answers.h"
+#include "models/engine/aten_threads.h"
 #include "models/engine/registry.h"
 #include "models/media/waveform_reader.h"
 #include "nlohmann/json.hpp"
@@ -24,6 +25,7 @@ template <typename Result>
 Result Guarded(const std::function<Result()>& work) {
   try {
     const c10::InferenceMode inference;
+    const AtenThreads threads(AtenThreads::Layers::kOnAten);
     return work();
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("not enough memory for this sound");

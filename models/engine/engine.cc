@@ -21,6 +21,7 @@
 #include "models/batch/packed_batch.h"
 #include "models/checkpoint/model_weights.h"
 #include "models/engine/answers.h"
+#include "models/engine/aten_threads.h"
 #include "models/engine/audio_engine.h"
 #include "models/engine/extract_answer.h"
 #include "models/engine/image_engine.h"
@@ -72,19 +73,6 @@ class LoadedEngine : public Engine {
   const std::optional<SentenceClassifierWeights> classifier_;
   const std::optional<NodeLabeller> labeller_;
   const std::optional<SummaryWriter> writer_;
-};
-
-// ATen's threads for the length of a scope. They spin for a while after each piece of work, on
-// cores that the kernels' pool needs; where the layers run there, little is left to ATen.
-class AtenThreads {
- public:
-  explicit AtenThreads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
-  ~AtenThreads() { at::set_num_threads(before_); }
-  AtenThreads(const AtenThreads&) = delete;
-  AtenThreads& operator=(const AtenThreads&) = delete;
-
- private:
-  const int before_;
 };
 
 absl::StatusOr<std::string> ReadTextFile(const std::filesystem::path& path) {
@@ -152,6 +140,8 @@ absl::StatusOr<std::shared_ptr<const Engine>> Engine::Load(const std::string& fo
   // ATen reports by exceptions; none may pass this line.
   try {
     return LoadFolder(folder, options);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat("not enough memory to load ", folder));
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat(folder, " cannot be loaded: ", error.what()));
   }
@@ -302,7 +292,8 @@ absl::StatusOr<PreparedDocument> LoadedEngine::Prepare(DocumentTree tree,
 absl::StatusOr<std::vector<TaskResult>> LoadedEngine::Run(
     absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const {
   const c10::InferenceMode inference;
-  const AtenThreads threads(encoder_->info().runs_on_kernels ? 1 : at::get_num_threads());
+  const AtenThreads threads(encoder_->info().runs_on_kernels ? AtenThreads::Layers::kOnKernels
+                                                             : AtenThreads::Layers::kOnAten);
   // ATen reports by exceptions; none may pass this line.
   try {
     return RunChecked(batch, cancelled);
@@ -391,8 +382,8 @@ absl::StatusOr<std::vector<TaskResult>> LoadedEngine::RunChecked(
     }
   }
   if (!written.empty()) {
-    // The decoder's layers are ATen's.
-    const AtenThreads threads(kernels::SharedThreadPool()->size());
+    // The decoder's.
+    const AtenThreads threads(AtenThreads::Layers::kOnAten);
     const absl::Status status = writer_->Write(output->states, *packed, written, cancelled);
     if (!status.ok()) return status;
   }

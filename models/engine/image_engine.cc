@@ -12,6 +12,7 @@
 #include "models/checkpoint/model_weights.h"
 #include "models/document/document_reader.h"
 #include "models/engine/answers.h"
+#include "models/engine/aten_threads.h"
 #include "models/engine/no_tokenizer.h"
 #include "models/layers/image_processor_config.h"
 
@@ -96,6 +97,7 @@ absl::StatusOr<PreparedDocument> ImageEngine::PrepareImage(std::string_view byte
 absl::StatusOr<std::vector<TaskResult>> ImageEngine::Run(
     absl::Span<const WorkItem> batch, const std::function<bool()>& cancelled) const {
   const c10::InferenceMode inference;
+  const AtenThreads threads(AtenThreads::Layers::kOnAten);
   std::vector<TaskResult> results(batch.size());
   std::map<std::pair<int32_t, int32_t>, std::vector<size_t>> groups;
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -162,6 +164,11 @@ absl::StatusOr<std::shared_ptr<const Engine>> LoadImageEngine(const std::string&
   auto encoder = loader(config_json, *weights, folder);
   if (!encoder.ok()) return encoder.status();
   const ImageEncoderInfo& own = (*encoder)->info();
+  if (own.num_channels != 3) {
+    return absl::UnimplementedError(absl::StrCat(folder, "/config.json: the model reads ",
+                                                 own.num_channels,
+                                                 " channels; image files are read as 3, RGB"));
+  }
   auto processor = LoadImageProcessor(folder, own.image_height, own.image_width, own.crop_pct);
   if (!processor.ok()) return processor.status();
   ModelInfo info;

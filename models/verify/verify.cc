@@ -25,7 +25,10 @@ struct Row {
 
 // Documents by their classes, the others by model_type or timm's architecture.
 constexpr Row kFamilies[] = {{"HAT", VerifyHat},
+                             {"hierarchical-transformer", VerifyHat},
                              {"HDT", VerifyHdt},
+                             {"hdt", VerifyHdt},
+                             {"hed", VerifyHdt},
                              {"htsat_frontend", VerifyHtsatFrontend},
                              {"htsat", VerifyHtsat},
                              {"clap_audio_model", VerifyClapAudio},
