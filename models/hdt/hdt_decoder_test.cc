@@ -175,6 +175,7 @@ TEST(HdtDecoder, LoadNamesTheKeyAndRefusesSizesBeforeMakingThem) {
   checkpoint.erase("decoder.block.1.layer.1.EncDecAttention.k.weight");
   EXPECT_THAT(std::string(HdtDecoder::Load(config, shared, checkpoint, "m").status().message()),
               HasSubstr("EncDecAttention.k.weight' is missing"));
+  checkpoint = SaveWeights(decoder.Table(), TensorType::kFloat32);
   config.num_decoder_layers = 900;
   EXPECT_THAT(std::string(HdtDecoder::Load(config, shared, checkpoint, "m").status().message()),
               HasSubstr("decoder.block.2.layer.0.SelfAttention.q.weight' is missing"));
