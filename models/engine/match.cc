@@ -25,23 +25,6 @@ const std::vector<float>& DocumentVector(const TaskResult& result) {
   return kNone;
 }
 
-struct Block {
-  ByteSpan source;
-  std::vector<float> unit;  // of length 1, or 0
-};
-
-std::vector<Block> UnitBlocks(const TaskResult& result) {
-  std::vector<Block> blocks;
-  for (const Embedding& embedding : result.embeddings) {
-    if (embedding.level != EmbeddingLevel::kSentence) continue;
-    if (blocks.size() == kMaxComparedBlocks) break;
-    Block& block = blocks.emplace_back(Block{embedding.source, embedding.values});
-    const double length = std::sqrt(Dot(block.unit, block.unit));
-    for (float& value : block.unit) value = length > 0 ? static_cast<float>(value / length) : 0;
-  }
-  return blocks;
-}
-
 float FloatDot(const std::vector<float>& a, const std::vector<float>& b) {
   float sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
@@ -64,14 +47,14 @@ MatchScore ScoreMatch(const ModelInfo& info, const TaskResult& first, const Task
   return match;
 }
 
-std::vector<BlockPair> BestBlockPairs(const TaskResult& first, const TaskResult& second,
-                                      size_t max_pairs) {
-  const std::vector<Block> ours = UnitBlocks(first), theirs = UnitBlocks(second);
+BlockMatcher::BlockMatcher(const TaskResult& first) : blocks_(UnitBlocks(first)) {}
+
+std::vector<BlockPair> BlockMatcher::BestPairs(const TaskResult& second, size_t max_pairs) const {
   std::vector<BlockPair> pairs;
-  if (ours.empty() || max_pairs == 0) return pairs;
-  for (const Block& block : theirs) {
-    BlockPair best{ours[0].source, block.source, -2};
-    for (const Block& other : ours) {
+  if (blocks_.empty() || max_pairs == 0) return pairs;
+  for (const Block& block : UnitBlocks(second)) {
+    BlockPair best{blocks_[0].source, block.source, -2};
+    for (const Block& other : blocks_) {
       const float similarity = FloatDot(other.unit, block.unit);
       if (similarity > best.similarity) best = {other.source, block.source, similarity};
     }
@@ -82,6 +65,18 @@ std::vector<BlockPair> BestBlockPairs(const TaskResult& first, const TaskResult&
   });
   pairs.resize(std::min(pairs.size(), max_pairs));
   return pairs;
+}
+
+std::vector<BlockMatcher::Block> BlockMatcher::UnitBlocks(const TaskResult& result) {
+  std::vector<Block> blocks;
+  for (const Embedding& embedding : result.embeddings) {
+    if (embedding.level != EmbeddingLevel::kSentence) continue;
+    if (blocks.size() == kMaxComparedBlocks) break;
+    Block& block = blocks.emplace_back(Block{embedding.source, embedding.values});
+    const double length = std::sqrt(Dot(block.unit, block.unit));
+    for (float& value : block.unit) value = length > 0 ? static_cast<float>(value / length) : 0;
+  }
+  return blocks;
 }
 
 std::vector<ByteSpan> BlocksOf(const TaskResult& result) {

@@ -29,13 +29,28 @@ struct BlockPair {
   float similarity = 0;
 };
 
-// Blocks of one document that BestBlockPairs looks at; it compares each with each.
+// Blocks of one document that BlockMatcher looks at; it compares each with each.
 inline constexpr size_t kMaxComparedBlocks = 1024;
 
-// For each block of `second` the block of `first` that is most like it; of these the `max_pairs`
-// most alike, best first. Of each document the first kMaxComparedBlocks blocks take part.
-std::vector<BlockPair> BestBlockPairs(const TaskResult& first, const TaskResult& second,
-                                      size_t max_pairs);
+// One document's blocks, to be compared with those of others. Of each document the first
+// kMaxComparedBlocks blocks take part. Thread-safe.
+class BlockMatcher {
+ public:
+  explicit BlockMatcher(const TaskResult& first);
+
+  // For each block of `second` the block of the first that is most like it; of these the
+  // `max_pairs` most alike, best first.
+  std::vector<BlockPair> BestPairs(const TaskResult& second, size_t max_pairs) const;
+
+ private:
+  struct Block {
+    ByteSpan source;
+    std::vector<float> unit;  // of length 1, or 0
+  };
+  static std::vector<Block> UnitBlocks(const TaskResult& result);
+
+  const std::vector<Block> blocks_;
+};
 
 // The source bytes of the blocks that a result was made of, in document order.
 std::vector<ByteSpan> BlocksOf(const TaskResult& result);

@@ -93,12 +93,12 @@ TEST_F(MatchTest, TheScoreIsTheModelsOwn) {
   const MatchScore itself = ScoreMatch(engine_->info(), first, first);
   EXPECT_GT(itself.score, score.score);
 
-  const std::vector<BlockPair> pairs = BestBlockPairs(first, first, 1);
+  const std::vector<BlockPair> pairs = BlockMatcher(first).BestPairs(first, 1);
   ASSERT_EQ(pairs.size(), 1);
   EXPECT_NEAR(pairs[0].similarity, 1, 1e-5);
   EXPECT_EQ(pairs[0].first, pairs[0].second);
-  EXPECT_EQ(BestBlockPairs(first, second, 10).size(), 1);  // one for each block of the second
-  EXPECT_TRUE(BestBlockPairs(first, second, 0).empty());
+  EXPECT_EQ(BlockMatcher(first).BestPairs(second, 10).size(), 1);  // one for each block of the second
+  EXPECT_TRUE(BlockMatcher(first).BestPairs(second, 0).empty());
 }
 
 TEST_F(MatchTest, ALongDocumentIsRefusedUnlessItMayBeCut) {

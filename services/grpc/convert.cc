@@ -20,12 +20,6 @@ absl::Status BadField(const std::string& field, const std::string& message) {
                              {.reason = "INVALID_FIELD", .field = field});
 }
 
-absl::Status CheckId(const std::string& id) {
-  if (id.size() <= kMaxIdBytes) return absl::OkStatus();
-  return BadField("document.id",
-                  absl::StrCat(id.size(), " bytes; at most ", kMaxIdBytes, " are allowed"));
-}
-
 absl::StatusOr<DocumentFormat> FromProto(v1::DocumentFormat format) {
   switch (format) {
     case v1::DOCUMENT_FORMAT_UNSPECIFIED:
@@ -160,10 +154,8 @@ void ToProto(const models::Embedding& embedding, v1::Embedding* out) {
 absl::Status FillPrepare(const v1::PrepareOptions& options, models::PrepareOptions& prepare) {
   prepare.max_tokens = options.max_tokens();
   prepare.query = options.query();
-  if (prepare.query.size() > kMaxQueryBytes) {
-    return BadField("options.prepare.query", absl::StrCat(prepare.query.size(), " bytes; at most ",
-                                                          kMaxQueryBytes, " are allowed"));
-  }
+  absl::Status status = CheckLength("options.prepare.query", prepare.query, kMaxQueryBytes);
+  if (!status.ok()) return status;
   if (options.truncation() == v1::TRUNCATION_KEEP_HEAD) {
     prepare.truncation = models::Truncation::kKeepHead;
   } else if (options.truncation() == v1::TRUNCATION_REJECT ||
@@ -261,10 +253,18 @@ absl::Status FillOptions(const v1::SummarizeOptions& options, runtime::Request& 
   return FillPrepare(options.prepare(), request.prepare);
 }
 
+// The names of a Document or DocumentHeader.
+template <typename DocumentLike>
+absl::Status CheckNames(const DocumentLike& document) {
+  absl::Status status = CheckLength("document.id", document.id(), kMaxIdBytes);
+  if (!status.ok()) return status;
+  return CheckLength("document.file_name", document.file_name(), kMaxNameBytes);
+}
+
 absl::StatusOr<runtime::MatchDocument> ToMatchDocument(const v1::Document& document,
                                                        const std::string& field) {
   absl::StatusOr<DocumentFormat> format = FromProto(document.format());
-  absl::Status status = CheckId(document.id());
+  absl::Status status = CheckNames(document);
   if (status.ok()) status = format.status();
   if (!status.ok()) {
     return runtime::WithDetail(
@@ -284,7 +284,7 @@ void ToProto(const runtime::MatchedDocument& document, v1::MatchedDocument* out)
 // Document or DocumentHeader.
 template <typename DocumentLike>
 absl::Status FillDocument(const DocumentLike& document, runtime::Request& request) {
-  if (absl::Status status = CheckId(document.id()); !status.ok()) return status;
+  if (absl::Status status = CheckNames(document); !status.ok()) return status;
   absl::StatusOr<DocumentFormat> format = FromProto(document.format());
   if (!format.ok()) return format.status();
   request.id = document.id();
@@ -297,6 +297,8 @@ template <typename RequestLike>
 absl::StatusOr<runtime::Request> FromRequest(const RequestLike& message) {
   runtime::Request request;
   request.model = message.model();
+  absl::Status named = CheckLength("model", request.model, kMaxNameBytes);
+  if (!named.ok()) return named;
   if (!message.has_document()) return BadField("document", "is missing");
   if (absl::Status status = FillDocument(message.document(), request); !status.ok()) return status;
   if (absl::Status status = FillOptions(message.options(), request); !status.ok()) return status;
@@ -311,6 +313,11 @@ absl::StatusOr<runtime::Request> FromUnary(const RequestLike& message) {
 }
 
 }  // namespace
+
+absl::Status CheckLength(const std::string& field, const std::string& text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return absl::OkStatus();
+  return BadField(field, absl::StrCat(text.size(), " bytes; at most ", max_bytes, " are allowed"));
+}
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
   const auto deadline = context.deadline();
@@ -352,7 +359,7 @@ absl::StatusOr<runtime::Request> FromProto(const v1::EmbedStreamHeader& header) 
 absl::StatusOr<runtime::InspectRequest> FromProto(const v1::InspectDocumentRequest& message) {
   if (!message.has_document()) return BadField("document", "is missing");
   const v1::Document& document = message.document();
-  if (absl::Status status = CheckId(document.id()); !status.ok()) return status;
+  if (absl::Status status = CheckNames(document); !status.ok()) return status;
   absl::StatusOr<DocumentFormat> format = FromProto(document.format());
   if (!format.ok()) return format.status();
   runtime::InspectRequest request;

@@ -19,7 +19,11 @@
 namespace strata::service {
 
 constexpr size_t kMaxIdBytes = 256;
+constexpr size_t kMaxNameBytes = 4 << 10;  // of a model or a file
 constexpr size_t kMaxQueryBytes = 64 << 10;
+
+// INVALID_ARGUMENT: `text`, which no permit counts, has over `max_bytes`.
+absl::Status CheckLength(const std::string& field, const std::string& text, size_t max_bytes);
 
 // The time by which the caller wants its answer.
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);

@@ -63,7 +63,6 @@ absl::Status TooLarge(int64_t num_bytes, int64_t max_bytes) {
       {.reason = "RESPONSE_TOO_LARGE"});
 }
 
-// The tensors of the answer. INTERNAL: the engine's vectors are not of one length.
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();  // of a document that failed
 
 // An output's column: each is made only if it is asked for.
@@ -115,6 +114,7 @@ absl::Status AddEmbeddings(const std::string& name, const InferPlan& plan,
   return absl::OkStatus();
 }
 
+// The tensors of the answer. INTERNAL: the engine's vectors are not of one length.
 absl::StatusOr<ModelInferResponse> MakeResponse(const InferPlan& plan,
                                                 const std::vector<DocumentAnswer>& answers) {
   const auto num_documents = static_cast<int64_t>(answers.size());
@@ -176,9 +176,10 @@ class InferCall final : public runtime::Call, public std::enable_shared_from_thi
       {
         std::lock_guard<std::mutex> lock(mu_);
         const bool none_left = !failed_.ok() || next_ == num_units_;
-        const bool full = num_running_ == window_ || (num_running_ > 0 && !runtime_.HasRoom());
-        if (none_left || full) {
+        const bool no_room = next_ > 0 && !runtime_.HasRoom();
+        if (none_left || num_running_ == window_ || no_room) {
           pumping_ = false;
+          if (!none_left && num_running_ == 0) PumpWhenRoom();
           if (!none_left || num_running_ > 0 || std::exchange(ended_, true)) return;
           break;
         }
@@ -202,10 +203,25 @@ class InferCall final : public runtime::Call, public std::enable_shared_from_thi
   }
 
  private:
+  // mu_ is held.
+  void PumpWhenRoom() {
+    runtime_.WhenRoom([self = shared_from_this()] { self->Pump(); });
+  }
+
+  // The first unit has to find room as any request has; with it the call is accepted, and the
+  // others only wait for theirs.
   void Submit(size_t unit) {
     runtime::Request request = plan_.common;
     request.document = std::string(plan_.documents[unit / plan_.tasks.size()]);
     request.task = plan_.tasks[unit % plan_.tasks.size()];
+    if (unit > 0) {
+      auto permit = runtime_.Reserve(static_cast<int64_t>(request.document.size()));
+      if (!permit.ok()) {
+        Answered(unit, permit.status());
+        return;
+      }
+      request.permit = *std::move(permit);
+    }
     auto call = runtime_.Submit(
         std::move(request), [self = shared_from_this(), unit](absl::StatusOr<runtime::Response> r) {
           self->Answered(unit, std::move(r));

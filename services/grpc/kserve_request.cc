@@ -81,7 +81,7 @@ absl::Status SetFileName(const InferParameter& parameter, const std::string& fie
   absl::StatusOr<std::string> name = Text(parameter, field);
   if (!name.ok()) return name.status();
   request.file_name = *std::move(name);
-  return absl::OkStatus();
+  return CheckLength(field, request.file_name, kMaxNameBytes);
 }
 
 absl::Status SetTruncation(const InferParameter& parameter, const std::string& field,
@@ -258,9 +258,8 @@ absl::StatusOr<InferPlan> MakeInferPlan(const runtime::Runtime& runtime,
   auto model = runtime.models().Find(ModelReference(message.model_name(), message.model_version()));
   if (!model.ok()) return runtime::WithDetail(model.status(), {.field = "model_name"});
   plan.model = *std::move(model);
-  if (message.id().size() > kMaxIdBytes) {
-    return Bad("id",
-               absl::StrCat(message.id().size(), " bytes; at most ", kMaxIdBytes, " are allowed"));
+  if (absl::Status status = CheckLength("id", message.id(), kMaxIdBytes); !status.ok()) {
+    return status;
   }
   plan.common.id = message.id();
   plan.common.model = plan.model->name;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -163,6 +164,10 @@ TEST(KserveTest, WrongRequestsAreToldWhatIsWrong) {
   EXPECT_EQ(fault([](Request& r) { r.set_model_version("2"); }), "NOT_FOUND model_name");
   EXPECT_EQ(fault([](Request& r) { r.set_model_version("stable"); }), "NOT_FOUND model_name");
   EXPECT_EQ(fault([](Request& r) { r.set_id(std::string(257, 'i')); }), "INVALID_ARGUMENT id");
+  EXPECT_EQ(fault([](Request& r) {
+              (*r.mutable_parameters())["file_name"].set_string_param(std::string(5000, 'x'));
+            }),
+            "INVALID_ARGUMENT parameters[file_name]");
   EXPECT_EQ(fault([](Request& r) { r.clear_inputs(); }), "INVALID_ARGUMENT inputs");
   EXPECT_EQ(fault([&](Request& r) { input(r).set_name("text"); }),
             "INVALID_ARGUMENT inputs[0].name");
@@ -279,6 +284,43 @@ TEST(KserveTest, BatchOverTheWindowIsSplit) {
     EXPECT_EQ(response.outputs(0).contents().fp32_contents(117 * 8 + c),
               alone.outputs(0).contents().fp32_contents(c));
   }
+}
+
+// Others take all the room whenever there is some: a batch that was begun waits for its turn.
+TEST(KserveTest, ABatchThatWasLetInWaitsForRoom) {
+  std::mutex mu;
+  std::vector<std::shared_ptr<runtime::Permit>> others;
+  runtime::Runtime* runtime_of_engine = nullptr;
+  runtime::testing::NullEngineOptions engine;
+  engine.on_run = [&](absl::Span<const models::WorkItem>) {
+    const std::lock_guard<std::mutex> lock(mu);
+    while (true) {
+      auto permit = runtime_of_engine->Acquire(0);
+      if (!permit.ok()) break;
+      (*permit)->Commit();
+      others.push_back(*std::move(permit));
+    }
+  };
+  runtime::RuntimeOptions options;
+  options.limits.max_batch_documents = 3;
+  options.limits.max_queued_requests = 5;
+  TestServer server(engine, options);
+  runtime_of_engine = &server.runtime();
+  std::atomic<bool> done{false};
+  std::thread releaser([&] {
+    while (!done) {
+      absl::SleepFor(absl::Milliseconds(5));
+      const std::lock_guard<std::mutex> lock(mu);
+      others.clear();
+    }
+  });
+  ModelInferResponse response;
+  const grpc::Status status = Infer(
+      *NewStub(server), MakeRequest(std::vector<std::string>(50, "text"), {"label"}), &response);
+  done = true;
+  releaser.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_THAT(response.outputs(0).shape(), ElementsAre(50, 3));
 }
 
 TEST(KserveTest, AnswerOverTheMessageLimitIsRefusedBeforeItIsComputed) {

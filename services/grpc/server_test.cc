@@ -193,6 +193,25 @@ TEST(ServerTest, ErrorsCarryReasonAndField) {
   status = Classify(*stub, request, &response);
   EXPECT_EQ(DetailsOf(status).bad_request.field_violations(0).field(), "document.id");
 
+  // Names are not counted as documents are.
+  request = MakeRequest("text");
+  request.mutable_document()->set_file_name(std::string(5000, 'x') + ".md");
+  status = Classify(*stub, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(DetailsOf(status).bad_request.field_violations(0).field(), "document.file_name");
+  request = MakeRequest("text");
+  request.set_model(std::string(5000, 'x'));
+  status = Classify(*stub, request, &response);
+  EXPECT_EQ(DetailsOf(status).bad_request.field_violations(0).field(), "model");
+  v1::MatchRequest match;
+  match.mutable_document()->set_content("text");
+  match.add_candidates()->set_file_name(std::string(5000, 'x'));
+  v1::MatchResponse matched;
+  grpc::ClientContext match_context;
+  status = stub->Match(&match_context, match, &matched);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(DetailsOf(status).bad_request.field_violations(0).field(), "candidates[0]");
+
   v1::EmbedRequest embed;
   embed.mutable_document()->set_content("text");
   embed.mutable_options()->add_levels(v1::EMBEDDING_LEVEL_TOKEN);

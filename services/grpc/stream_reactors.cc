@@ -176,6 +176,11 @@ class StreamReactor final
       EndWithError(BadStream("header.document.id", "a header has no id"));
       return;
     }
+    // An answer could not name it.
+    if (const absl::Status fits = CheckLength("header.document.id", id, kMaxIdBytes); !fits.ok()) {
+      EndWithError(fits);
+      return;
+    }
     absl::StatusOr<runtime::Request> request = FromProto(header);
     const int64_t declared = header.document().declared_size_bytes();
     absl::Status status =
@@ -195,7 +200,7 @@ class StreamReactor final
         Push(id, draining_ ? runtime::DrainingError() : status);
       } else if (static_cast<int64_t>(documents_.size()) >= stream_.limits.max_documents) {
         Push(id, StreamFull(stream_.limits));
-      } else if (auto permit = stream_.runtime->Reserve(); !permit.ok()) {
+      } else if (auto permit = stream_.runtime->Reserve(0); !permit.ok()) {
         Push(id, permit.status());
       } else {
         auto document = std::make_shared<Document>();
@@ -419,7 +424,8 @@ class StreamReactor final
 
   void Push(const std::string& id, absl::StatusOr<runtime::Response> outcome) {
     if (!abandoned_.ok()) return;
-    const int64_t num_bytes = outcome.ok() ? ApproximateBytes(*outcome) : 0;
+    const int64_t num_bytes = outcome.ok() ? ApproximateBytes(*outcome)
+                                           : static_cast<int64_t>(outcome.status().message().size());
     held_bytes_ += num_bytes;
     answers_.push_back({id, std::move(outcome), 0, num_bytes, {}});
   }

@@ -195,6 +195,14 @@ TEST(StreamTest, MessagesThatMakeNoSenseEndTheStream) {
   }
   {
     Stream stream(server);
+    stream.Open(std::string(257, 'x'));  // no answer is to hold it
+    EXPECT_EQ(stream.Next().id(), "");
+    const grpc::Status status = stream.Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(DetailsOf(status).bad_request.field_violations(0).field(), "header.document.id");
+  }
+  {
+    Stream stream(server);
     stream.Open("twice");
     stream.Open("twice");
     EXPECT_EQ(stream.Next().id(), "");

@@ -64,18 +64,21 @@ absl::StatusOr<std::shared_ptr<Permit>> Admission::Acquire(int64_t num_bytes) {
   std::lock_guard<std::mutex> lock(mu_);
   if (num_requests_ >= max_requests_) return Full("max_queued_requests", max_requests_, "");
   if (num_bytes_ + num_bytes > max_bytes_) return Full("max_queued_bytes", max_bytes_, " bytes");
+  return GrantLocked(num_bytes);
+}
+
+std::shared_ptr<Permit> Admission::GrantLocked(int64_t num_bytes) {
   ++num_requests_;
   num_bytes_ += num_bytes;
   return std::shared_ptr<Permit>(new Permit(shared_from_this(), num_bytes));
 }
 
-absl::StatusOr<std::shared_ptr<Permit>> Admission::Reserve() {
-  std::lock_guard<std::mutex> lock(mu_);
-  if (num_requests_ >= max_requests_ && num_committed_ == 0) {
-    return Full("max_queued_requests", max_requests_, "");
+absl::StatusOr<std::shared_ptr<Permit>> Admission::Reserve(int64_t num_bytes) {
+  {
+    std::lock_guard<std::mutex> lock(mu_);
+    if (num_committed_ > 0) return GrantLocked(num_bytes);
   }
-  ++num_requests_;
-  return std::shared_ptr<Permit>(new Permit(shared_from_this(), 0));
+  return Acquire(num_bytes);
 }
 
 bool Admission::HasRoomLocked() const {

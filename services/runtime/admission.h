@@ -56,9 +56,9 @@ class Admission : public std::enable_shared_from_this<Admission> {
   // RESOURCE_EXHAUSTED with QUEUE_FULL and a retry delay: a limit would be passed; it is named.
   absl::StatusOr<std::shared_ptr<Permit>> Acquire(int64_t num_bytes);
 
-  // A permit without bytes for a document that arrives in pieces. Lenient as Permit::Grow is: over
-  // a limit it is refused only where no room will come back by itself.
-  absl::StatusOr<std::shared_ptr<Permit>> Reserve();
+  // A permit for a document that arrives in pieces, or that its request brought along. Lenient as
+  // Permit::Grow is: over a limit it is refused only where no room will come back by itself.
+  absl::StatusOr<std::shared_ptr<Permit>> Reserve(int64_t num_bytes = 0);
 
   // Both counts are under their limits. Also true when nobody is on the way to an answer: waiting
   // would then have no end, and Grow refuses instead.
@@ -76,6 +76,7 @@ class Admission : public std::enable_shared_from_this<Admission> {
       : max_bytes_(max_bytes), max_requests_(max_requests) {}
 
   bool HasRoomLocked() const;
+  std::shared_ptr<Permit> GrantLocked(int64_t num_bytes);
   // Gives back bytes, and with them the permit itself where `permit` is not null.
   void Release(int64_t num_bytes, const Permit* permit);
 

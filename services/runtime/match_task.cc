@@ -1,6 +1,7 @@
 #include "services/runtime/match_task.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -31,9 +32,14 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
         num_missing_(answers_.size()),
         begin_(absl::Now()) {}
 
-  // Answers may come before this returns; the last of them ends the call.
+  // Answers may come before this returns; the last of them ends the call. The document has to find
+  // room as any request has; the candidates came with it and are let in after it.
   void Start() {
     for (size_t i = 0; i < answers_.size(); ++i) {
+      if (is_cancelled_) {
+        Take(i, Cancelled());
+        continue;
+      }
       MatchDocument& document = i == 0 ? request_.document : request_.candidates[i - 1];
       Request one;
       one.id = document.id;
@@ -46,59 +52,85 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
       one.prepare = request_.prepare;
       one.traceparent = request_.traceparent;
       one.deadline = request_.deadline;
+      const auto num_bytes = static_cast<int64_t>(one.document.size());
+      auto permit = i == 0 ? runtime_.Acquire(num_bytes) : runtime_.Reserve(num_bytes);
+      one.permit = std::move(permit).value_or(nullptr);  // else Submit says that there is no room
+      if (i == 0) permit_ = one.permit;
       std::shared_ptr<Call> call = runtime_.Submit(
           std::move(one), [self = shared_from_this(), i](absl::StatusOr<Response> response) {
             self->Take(i, std::move(response));
           });
-      bool is_unwanted = false;
       {
         const std::lock_guard<std::mutex> lock(mutex_);
         calls_.push_back(call);
-        is_unwanted = is_cancelled_;
       }
-      if (is_unwanted) call->Cancel();
+      if (is_cancelled_) call->Cancel();
     }
   }
 
   void Cancel() override {
+    is_cancelled_ = true;
     std::vector<std::shared_ptr<Call>> calls;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      is_cancelled_ = true;
       calls = calls_;
     }
     for (const std::shared_ptr<Call>& call : calls) call->Cancel();
   }
 
  private:
+  static absl::Status Cancelled() {
+    return WithDetail(absl::CancelledError("cancelled by the caller"), {.reason = "CANCELLED"});
+  }
+
   void Take(size_t i, absl::StatusOr<Response> response) {
     bool is_last = false;
+    bool fails = false;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (response.ok()) {
         answers_[i] = Answer{std::move(response->result), response->timings};
       } else {
         answers_[i] = response.status();
+        // Without the document nothing can be compared. A candidate that there was no room or no
+        // time for would be missing from the ranking, and the caller can ask again.
+        fails = failed_.ok() && (i == 0 || absl::IsUnavailable(response.status()) ||
+                                 DetailOf(response.status()).retry_delay > absl::ZeroDuration());
+        if (fails) failed_ = response.status();
       }
       is_last = --num_missing_ == 0;
     }
-    // Without the document nothing can be compared.
-    if (i == 0 && !response.ok() && !is_last) Cancel();
+    if (fails && !is_last) Cancel();
     if (!is_last) return;
-    if (!answers_[0].ok()) {
-      std::exchange(done_, nullptr)(answers_[0].status());
+    if (!failed_.ok()) {
+      End(failed_);
       return;
     }
     // Comparing takes its time, which the thread of the answers has not. A runtime that drains
     // takes no more work, and still owes the answer.
-    runtime_.Post(0, request_.deadline, [self = shared_from_this()](const absl::Status& status) {
+    auto permit = permit_ != nullptr ? permit_ : runtime_.Acquire(0);
+    const auto work = [self = shared_from_this()](absl::Status status) {
       if (!status.ok() && !absl::IsUnavailable(status)) {
-        std::exchange(self->done_, nullptr)(status);
+        self->End(std::move(status));
         return;
       }
-      std::exchange(self->done_,
-                    nullptr)(Guarded<MatchResponse>("comparing", [&] { return self->Compare(); }));
-    });
+      self->End(Guarded<MatchResponse>("comparing", [&] { return self->Compare(); }));
+    };
+    runtime_.Post(std::move(permit), request_.deadline, work);
+  }
+
+  void End(absl::StatusOr<MatchResponse> response) {
+    permit_ = nullptr;
+    std::exchange(done_, nullptr)(std::move(response));
+  }
+
+  // OK while somebody waits for the answer.
+  absl::Status CheckWanted() const {
+    if (is_cancelled_) return Cancelled();
+    if (absl::Now() < request_.deadline) return absl::OkStatus();
+    return WithDetail(
+        absl::DeadlineExceededError("the deadline passed while the documents were being compared"),
+        {.reason = "DEADLINE_EXCEEDED"});
   }
 
   absl::StatusOr<MatchResponse> Compare() const {
@@ -124,12 +156,13 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
     if (request_.top_k > 0 && response.candidates.size() > static_cast<size_t>(request_.top_k)) {
       response.candidates.resize(static_cast<size_t>(request_.top_k));
     }
+    const models::BlockMatcher blocks(document.result);
     for (MatchCandidate& candidate : response.candidates) {
+      if (absl::Status wanted = CheckWanted(); !wanted.ok()) return wanted;
       if (!candidate.status.ok()) continue;
       const models::TaskResult& result = answers_[static_cast<size_t>(candidate.index) + 1]->result;
       candidate.document = Describe(candidate.document.id, result);
-      candidate.pairs = models::BestBlockPairs(document.result, result,
-                                               static_cast<size_t>(request_.block_pairs));
+      candidate.pairs = blocks.BestPairs(result, static_cast<size_t>(request_.block_pairs));
     }
     response.timings = document.timings;
     response.timings.total = absl::Now() - begin_;
@@ -145,11 +178,14 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
   MatchRequest request_;
   absl::AnyInvocable<void(absl::StatusOr<MatchResponse>)> done_;
 
+  std::shared_ptr<Permit> permit_;  // of the document, then of comparing
+
   std::mutex mutex_;
+  absl::Status failed_;                          // not OK: nothing is compared
   std::vector<absl::StatusOr<Answer>> answers_;  // the document's, then the candidates'
   size_t num_missing_;
   std::vector<std::shared_ptr<Call>> calls_;
-  bool is_cancelled_ = false;
+  std::atomic<bool> is_cancelled_{false};
   const absl::Time begin_;
 };
 

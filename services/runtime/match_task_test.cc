@@ -1,11 +1,14 @@
 #include "services/runtime/match_task.h"
 
+#include <atomic>
 #include <future>
 #include <set>
 
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/runtime/error_detail.h"
+#include "services/runtime/observer.h"
 #include "services/runtime/testing/null_engine.h"
 
 namespace strata::runtime {
@@ -125,6 +128,86 @@ TEST(MatchTask, CancelEndsAllOfIt) {
   call->Cancel();
   EXPECT_EQ(promise.get_future().get().status().code(), absl::StatusCode::kCancelled);
   go.set_value();
+}
+
+TEST(MatchTask, AMatchThatWasLetInFindsRoomForAllOfIt) {
+  Limits limits;
+  limits.max_queued_requests = 2;
+  const auto runtime = MakeRuntime({}, limits);
+  const auto response = Wait(*runtime, Ask("A", {"B", "C", "D", "E", "F"}));
+  ASSERT_TRUE(response.ok()) << response.status();
+  for (const MatchCandidate& candidate : response->candidates) {
+    EXPECT_TRUE(candidate.status.ok()) << candidate.status;
+  }
+}
+
+TEST(MatchTask, ComparingNeedsNoRoomOfItsOwn) {
+  Limits limits;
+  limits.max_queued_requests = 4;
+  std::vector<std::shared_ptr<Permit>> others;
+  Runtime* runtime_of_engine = nullptr;
+  NullEngineOptions engine;
+  engine.on_run = [&](absl::Span<const models::WorkItem>) {
+    while (true) {  // whoever comes meanwhile takes what is left
+      auto permit = runtime_of_engine->Acquire(0);
+      if (!permit.ok()) break;
+      others.push_back(*std::move(permit));
+    }
+  };
+  const auto runtime = MakeRuntime(std::move(engine), limits);
+  runtime_of_engine = runtime.get();
+  const auto response = Wait(*runtime, Ask("A", {"B", "C"}));
+  EXPECT_TRUE(response.ok()) << response.status();
+  others.clear();
+}
+
+TEST(MatchTask, AFullQueueRefusesTheMatchAndSaysWhen) {
+  Limits limits;
+  limits.max_queued_requests = 1;
+  const auto runtime = MakeRuntime({}, limits);
+  const auto other = runtime->Acquire(0);
+  ASSERT_TRUE(other.ok());
+  const auto response = Wait(*runtime, Ask("A", {"B", "C"}));
+  EXPECT_EQ(DetailOf(response.status()).reason, "QUEUE_FULL");
+  EXPECT_GT(DetailOf(response.status()).retry_delay, absl::ZeroDuration());
+}
+
+TEST(MatchTask, WhatNobodyWaitsForIsNotSubmitted) {
+  class Counter final : public Observer {
+   public:
+    void Answered(const AnsweredRequest& /*request*/) override { ++num_answered; }
+    void Ran(const Pass& /*pass*/) override {}
+    std::atomic<int> num_answered{0};
+  };
+  const auto counter = std::make_shared<Counter>();
+  RuntimeOptions options;
+  options.observers = {counter};
+  options.limits.max_document_bytes = 10;
+  const auto runtime = Runtime::CreateWithEngines(options, {{"null", MakeNullEngine()}}).value();
+  const auto response =
+      Wait(*runtime, Ask("A document over the limit", std::vector<std::string>(100, "B")));
+  EXPECT_EQ(DetailOf(response.status()).reason, "DOCUMENT_TOO_LARGE");
+  EXPECT_EQ(counter->num_answered, 1);
+}
+
+// Comparing these documents takes far longer than this test.
+TEST(MatchTask, ComparingEndsWithItsCaller) {
+  std::string blocks;
+  for (int i = 0; i < 1024; ++i) blocks += "One more sentence. ";
+  NullEngineOptions engine;
+  engine.hidden_size = 1024;
+  const auto runtime = MakeRuntime(engine);
+  MatchRequest request = Ask(blocks, std::vector<std::string>(20, blocks));
+  request.block_pairs = 1;
+  std::promise<absl::StatusOr<MatchResponse>> promise;
+  const auto call = Match(
+      *runtime, request,
+      [&](absl::StatusOr<MatchResponse> response) { promise.set_value(std::move(response)); });
+  while (runtime->queue_state().num_outstanding != 1) absl::SleepFor(absl::Milliseconds(1));
+  const absl::Time begin = absl::Now();
+  call->Cancel();
+  EXPECT_EQ(promise.get_future().get().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
 }
 
 TEST(MatchTask, AnAcceptedMatchIsAnsweredWhileTheRuntimeDrains) {

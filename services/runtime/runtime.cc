@@ -82,11 +82,11 @@ class RuntimeImpl : public Runtime {
     return call;
   }
 
-  std::shared_ptr<Call> Post(int64_t num_bytes, absl::Time deadline,
+  using Runtime::Post;
+  std::shared_ptr<Call> Post(absl::StatusOr<std::shared_ptr<Permit>> permit, absl::Time deadline,
                              absl::AnyInvocable<void(absl::Status)> work) override {
     auto call = std::make_shared<PendingCall>();
     call->work = std::move(work);
-    absl::StatusOr<std::shared_ptr<Permit>> permit = admission_->Acquire(num_bytes);
     absl::Status added = permit.status();
     if (added.ok()) {
       (*permit)->Commit();
@@ -115,7 +115,12 @@ class RuntimeImpl : public Runtime {
     return models::CanBeHeardAsItArrives(first);
   }
 
-  absl::StatusOr<std::shared_ptr<Permit>> Reserve() override { return admission_->Reserve(); }
+  absl::StatusOr<std::shared_ptr<Permit>> Acquire(int64_t num_bytes) override {
+    return admission_->Acquire(num_bytes);
+  }
+  absl::StatusOr<std::shared_ptr<Permit>> Reserve(int64_t num_bytes) override {
+    return admission_->Reserve(num_bytes);
+  }
   bool HasRoom() const override { return admission_->HasRoom(); }
   void WhenRoom(absl::AnyInvocable<void()> callback) override {
     admission_->WhenRoom([scheduler = scheduler_, callback = std::move(callback)]() mutable {

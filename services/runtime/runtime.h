@@ -89,7 +89,7 @@ struct Request {
   absl::Time deadline = absl::InfiniteFuture();
   // Found before, so that several requests are sure to meet one version; null: Submit looks it up.
   std::shared_ptr<const ServedModel> served;
-  // Room taken before with Reserve(); null: Submit takes it. One request, one permit.
+  // Room taken before with Reserve or Acquire; null: Submit takes it.
   std::shared_ptr<Permit> permit;
 };
 
@@ -157,11 +157,20 @@ class Runtime {
   // Runs `work` exactly once: with OK on a thread where it may take its time, counted as a request
   // of `num_bytes`, or with the error as Submit would end (before Post returns, or on a runtime
   // thread). For what needs no pass through a model, such as tokenizing alone.
-  virtual std::shared_ptr<Call> Post(int64_t num_bytes, absl::Time deadline,
+  std::shared_ptr<Call> Post(int64_t num_bytes, absl::Time deadline,
+                             absl::AnyInvocable<void(absl::Status)> work) {
+    return Post(Acquire(num_bytes), deadline, std::move(work));
+  }
+  // The same with room taken before; an error is handed to `work`.
+  virtual std::shared_ptr<Call> Post(absl::StatusOr<std::shared_ptr<Permit>> permit,
+                                     absl::Time deadline,
                                      absl::AnyInvocable<void(absl::Status)> work) = 0;
 
-  // Room for a document that is still arriving (Admission::Reserve), to be grown as it comes.
-  virtual absl::StatusOr<std::shared_ptr<Permit>> Reserve() = 0;
+  // Room for one request (Admission::Acquire).
+  virtual absl::StatusOr<std::shared_ptr<Permit>> Acquire(int64_t num_bytes) = 0;
+  // Room for a document that is still arriving, to be grown as it comes, or for one of many that
+  // one request brought (Admission::Reserve).
+  virtual absl::StatusOr<std::shared_ptr<Permit>> Reserve(int64_t num_bytes) = 0;
   // Ask before accepting more of it; if there is none, WhenRoom tells when to ask again, once, on a
   // runtime thread.
   virtual bool HasRoom() const = 0;
