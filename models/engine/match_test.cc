@@ -97,7 +97,8 @@ TEST_F(MatchTest, TheScoreIsTheModelsOwn) {
   ASSERT_EQ(pairs.size(), 1);
   EXPECT_NEAR(pairs[0].similarity, 1, 1e-5);
   EXPECT_EQ(pairs[0].first, pairs[0].second);
-  EXPECT_EQ(BlockMatcher(first).BestPairs(second, 10).size(), 1);  // one for each block of the second
+  EXPECT_EQ(BlockMatcher(first).BestPairs(second, 10).size(),
+            1);  // one for each block of the second
   EXPECT_TRUE(BlockMatcher(first).BestPairs(second, 0).empty());
 }
 

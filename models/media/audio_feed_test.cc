@@ -142,16 +142,21 @@ TEST(AudioFeedTest, TellsWhatCanBeHeardAsItArrives) {
 }
 
 TEST(ByteFeedTest, TellsWhenThereIsMore) {
-  ByteFeed feed;
+  int waits = 0;
+  ByteFeed feed([&](int64_t dropped) { waits += dropped == 0 ? 1 : 0; });
   int calls = 0;
   feed.WhenMore(0, [&] { ++calls; });
   EXPECT_EQ(calls, 0);
+  EXPECT_EQ(waits, 1);
+  EXPECT_TRUE(feed.waiting());
   feed.Append("abc");
   EXPECT_EQ(calls, 1);
+  EXPECT_FALSE(feed.waiting());
   feed.Append("def");
   EXPECT_EQ(calls, 1);
   feed.WhenMore(3, [&] { ++calls; });  // there is more already
   EXPECT_EQ(calls, 2);
+  EXPECT_EQ(waits, 1);
   feed.WhenMore(6, [&] { ++calls; });
   feed.Close(absl::AbortedError("gone"));
   EXPECT_EQ(calls, 3);

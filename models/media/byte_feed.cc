@@ -39,6 +39,11 @@ bool ByteFeed::closed() const {
   return closed_;
 }
 
+bool ByteFeed::waiting() const {
+  const std::lock_guard<std::mutex> lock(mu_);
+  return waiting_ != nullptr;
+}
+
 absl::Status ByteFeed::status() const {
   const std::lock_guard<std::mutex> lock(mu_);
   return status_;
@@ -76,14 +81,17 @@ void ByteFeed::DropBefore(int64_t offset) {
 }
 
 void ByteFeed::WhenMore(int64_t seen, std::function<void()> callback) {
+  bool waits = false;
   {
     const std::lock_guard<std::mutex> lock(mu_);
-    if (size_ <= seen && !closed_) {
-      waiting_ = std::move(callback);
-      return;
-    }
+    waits = size_ <= seen && !closed_;
+    if (waits) waiting_ = std::move(callback);
   }
-  callback();
+  if (!waits) {
+    callback();
+  } else if (on_dropped_) {
+    on_dropped_(0);
+  }
 }
 
 }  // namespace strata::models

@@ -18,7 +18,8 @@ namespace strata::models {
 // Thread-safe.
 class ByteFeed {
  public:
-  // `on_dropped` is told how many bytes have gone, outside of the feed's mutex; may be null.
+  // `on_dropped` is told, outside of the feed's mutex, how many bytes have gone; and 0 when the
+  // reader begins to wait. May be null.
   explicit ByteFeed(std::function<void(int64_t num_bytes)> on_dropped = nullptr)
       : on_dropped_(std::move(on_dropped)) {}
 
@@ -28,6 +29,7 @@ class ByteFeed {
 
   int64_t size() const;  // arrived so far
   bool closed() const;
+  bool waiting() const;         // the reader wants more (WhenMore)
   absl::Status status() const;  // what it was closed with
 
   // Copies up to `count` bytes from `offset` on; fewer where they are not there.

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "services/grpc/status_details.h"
 #include "services/runtime/error_detail.h"
-#include "services/runtime/result_bytes.h"
 
 namespace strata::service {
 namespace {
@@ -544,14 +543,6 @@ void ToProto(const std::string& name, const models::ModelInfo& info, v1::Model* 
   model->set_hidden_size(info.hidden_size);
   model->set_num_layers(info.num_layers);
   model->set_vocab_size(info.vocab_size);
-}
-
-int64_t ApproximateBytes(const runtime::Response& response) {
-  const models::TaskResult& result = response.result;
-  return static_cast<int64_t>(response.tree.text().size() + runtime::BytesOf(result.sentences) +
-                              runtime::BytesOf(result.events) +
-                              runtime::BytesOf(result.labelled_nodes) +
-                              runtime::BytesOf(result.embeddings));
 }
 
 }  // namespace strata::service

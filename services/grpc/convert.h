@@ -58,9 +58,6 @@ void ToProto(const std::string& name, const models::ModelInfo& info, v1::Model* 
 size_t AppendEmbeddings(const runtime::Response& response, size_t begin, size_t max_bytes,
                         v1::EmbedResult* result);
 
-// About what the answer takes in memory, bytes.
-int64_t ApproximateBytes(const runtime::Response& response);
-
 }  // namespace strata::service
 
 #endif  // STRATA_SERVICES_GRPC_CONVERT_H_

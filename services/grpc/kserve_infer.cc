@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/grpc/kserve_request.h"
 #include "services/grpc/kserve_tensor.h"
+#include "services/grpc/status_details.h"
 #include "services/runtime/error_detail.h"
 
 namespace strata::service {
@@ -56,11 +57,7 @@ int64_t LeastBytes(const InferPlan& plan) {
 }
 
 absl::Status TooLarge(int64_t num_bytes, int64_t max_bytes) {
-  return runtime::WithDetail(
-      absl::ResourceExhaustedError(absl::StrCat("the answer has ", num_bytes,
-                                                " bytes; the server's message limit is ", max_bytes,
-                                                "; send fewer documents or ask for fewer outputs")),
-      {.reason = "RESPONSE_TOO_LARGE"});
+  return AnswerTooLarge(num_bytes, max_bytes, "send fewer documents or ask for fewer outputs");
 }
 
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();  // of a document that failed

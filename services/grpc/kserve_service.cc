@@ -118,12 +118,14 @@ class KserveService final : public inference::GRPCInferenceService::CallbackServ
         if (model.ok()) FillStatistics(**model, response->add_model_stats());
         return End(context, model.status());
       }
+      std::string name;  // of a reference as NAME@LABEL, too; empty: all
       if (!request->name().empty()) {
         const auto model = Find(request->name(), "");
         if (!model.ok()) return End(context, model.status());
+        name = (*model)->name;
       }
       for (const auto& served : context_.runtime->models().served()) {
-        if (request->name().empty() || served->name == request->name()) {
+        if (name.empty() || served->name == name) {
           FillStatistics(*served, response->add_model_stats());
         }
       }

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "inference/grpc_service.grpc.pb.h"
 #include "services/grpc/kserve_infer.h"
+#include "services/grpc/testing/kserve_client.h"
 #include "services/grpc/testing/test_server.h"
 #include "services/telemetry/json_log.h"
 
@@ -25,37 +25,13 @@ namespace {
 using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 using testing::DetailsOf;
+using testing::Infer;
+using testing::MakeRequest;
+using testing::NewStub;
+using Stub = inference::GRPCInferenceService::Stub;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::TestServer;
-using Stub = inference::GRPCInferenceService::Stub;
-
-std::unique_ptr<Stub> NewStub(const TestServer& server) {
-  return inference::GRPCInferenceService::NewStub(server.NewChannel());
-}
-
-ModelInferRequest MakeRequest(const std::vector<std::string>& documents,
-                              const std::vector<std::string>& outputs = {}) {
-  ModelInferRequest request;
-  request.set_model_name("first");
-  request.set_id("r1");
-  auto* input = request.add_inputs();
-  input->set_name("document");
-  input->set_datatype("BYTES");
-  input->add_shape(static_cast<int64_t>(documents.size()));
-  for (const std::string& document : documents) {
-    input->mutable_contents()->add_bytes_contents(document);
-  }
-  (*input->mutable_parameters())["format"].set_string_param("text");
-  for (const std::string& output : outputs) request.add_outputs()->set_name(output);
-  return request;
-}
-
-grpc::Status Infer(Stub& stub, const ModelInferRequest& request, ModelInferResponse* response) {
-  grpc::ClientContext context;
-  response->Clear();
-  return stub.ModelInfer(&context, request, response);
-}
 
 // The code of the error and the field that it names.
 std::string Fault(Stub& stub, const ModelInferRequest& request) {
@@ -265,64 +241,6 @@ TEST(KserveTest, OneBadDocumentFailsTheCallUnlessErrorsAreAskedFor) {
   EXPECT_TRUE(std::isnan(response.outputs(2).contents().fp32_contents(8)));
 }
 
-TEST(KserveTest, BatchOverTheWindowIsSplit) {
-  runtime::RuntimeOptions options;
-  options.limits.max_batch_documents = 3;
-  options.limits.max_queued_requests = 5;
-  TestServer server({}, options);
-  const auto stub = NewStub(server);
-  std::vector<std::string> documents;
-  for (int i = 0; i < 200; ++i) documents.push_back(std::string(static_cast<size_t>(i), 'x'));
-  ModelInferResponse response;
-  const grpc::Status status = Infer(*stub, MakeRequest(documents, {"embedding"}), &response);
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_THAT(response.outputs(0).shape(), ElementsAre(200, 8));
-  // In order: alone each gets the same.
-  ModelInferResponse alone;
-  ASSERT_TRUE(Infer(*stub, MakeRequest({documents[117]}, {"embedding"}), &alone).ok());
-  for (int c = 0; c < 8; ++c) {
-    EXPECT_EQ(response.outputs(0).contents().fp32_contents(117 * 8 + c),
-              alone.outputs(0).contents().fp32_contents(c));
-  }
-}
-
-// Others take all the room whenever there is some: a batch that was begun waits for its turn.
-TEST(KserveTest, ABatchThatWasLetInWaitsForRoom) {
-  std::mutex mu;
-  std::vector<std::shared_ptr<runtime::Permit>> others;
-  runtime::Runtime* runtime_of_engine = nullptr;
-  runtime::testing::NullEngineOptions engine;
-  engine.on_run = [&](absl::Span<const models::WorkItem>) {
-    const std::lock_guard<std::mutex> lock(mu);
-    while (true) {
-      auto permit = runtime_of_engine->Acquire(0);
-      if (!permit.ok()) break;
-      (*permit)->Commit();
-      others.push_back(*std::move(permit));
-    }
-  };
-  runtime::RuntimeOptions options;
-  options.limits.max_batch_documents = 3;
-  options.limits.max_queued_requests = 5;
-  TestServer server(engine, options);
-  runtime_of_engine = &server.runtime();
-  std::atomic<bool> done{false};
-  std::thread releaser([&] {
-    while (!done) {
-      absl::SleepFor(absl::Milliseconds(5));
-      const std::lock_guard<std::mutex> lock(mu);
-      others.clear();
-    }
-  });
-  ModelInferResponse response;
-  const grpc::Status status = Infer(
-      *NewStub(server), MakeRequest(std::vector<std::string>(50, "text"), {"label"}), &response);
-  done = true;
-  releaser.join();
-  EXPECT_TRUE(status.ok()) << status.error_message();
-  EXPECT_THAT(response.outputs(0).shape(), ElementsAre(50, 3));
-}
-
 TEST(KserveTest, AnswerOverTheMessageLimitIsRefusedBeforeItIsComputed) {
   ServerOptions options;
   options.max_message_bytes = 4096;
@@ -424,6 +342,12 @@ TEST(KserveTest, HealthMetadataConfigAndStatistics) {
   grpc::ClientContext statistics_context;
   ASSERT_TRUE(stub->ModelStatistics(&statistics_context, statistics_request, &statistics).ok());
   ASSERT_EQ(statistics.model_stats_size(), 2);
+  statistics_request.set_name("second@1");
+  inference::ModelStatisticsResponse by_reference;
+  grpc::ClientContext reference_context;
+  ASSERT_TRUE(stub->ModelStatistics(&reference_context, statistics_request, &by_reference).ok());
+  ASSERT_EQ(by_reference.model_stats_size(), 1);
+  EXPECT_EQ(by_reference.model_stats(0).name(), "second");
   const inference::ModelStatistics& first = statistics.model_stats(0);
   EXPECT_EQ(first.name(), "first");
   EXPECT_EQ(first.inference_count(), 2u);

@@ -36,11 +36,12 @@ CLI::Validator WholeNumber(int64_t lowest, int64_t highest = std::numeric_limits
   return CLI::Validator(check, "");
 }
 
-CLI::Validator Seconds() {
-  const auto check = [](std::string& text) -> std::string {
+CLI::Validator Seconds(bool may_be_zero = true) {
+  const auto check = [=](std::string& text) -> std::string {
     double value = 0;
-    if (absl::SimpleAtod(text, &value) && value >= 0) return "";
-    return absl::StrCat("'", text, "' is not a number of seconds, 0 or more");
+    if (absl::SimpleAtod(text, &value) && (value > 0 || (value == 0 && may_be_zero))) return "";
+    return absl::StrCat("'", text, "' is not a number of seconds, ",
+                        may_be_zero ? "0 or more" : "over 0");
   };
   return CLI::Validator(check, "");
 }
@@ -161,12 +162,13 @@ void AddLimitFlags(CLI::App& app, ServerFlags& flags) {
   count("--max-queued-bytes", limits.max_queued_bytes, "bytes accepted and not yet answered");
   count("--max-queued-requests", limits.max_queued_requests,
         "documents accepted and not yet answered");
+  count("--max-answer-bytes", limits.max_answer_bytes, "vectors being made or not yet sent");
   count("--max-batch-tokens", limits.max_batch_tokens,
         "tokens of one pass (a longer document runs alone)");
   count("--max-batch-documents", limits.max_batch_documents, "documents of one pass");
   app.add_option("--cache-bytes", flags.runtime.cache_bytes,
                  "answers kept by the content of their request; 0 = none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->capture_default_str()
       ->type_name("N")
       ->group("Limits");
@@ -191,7 +193,7 @@ void AddSecurityFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
        "mutual TLS: only clients with a certificate that one of these signed");
   app.add_option("--tls-reload", raw.tls_reload_s,
                  "seconds between two looks at these files, so that they can be renewed")
-      ->check(CLI::PositiveNumber)
+      ->check(Seconds(/*may_be_zero=*/false))
       ->capture_default_str()
       ->type_name("S")
       ->group("Security");
@@ -212,7 +214,7 @@ void AddOperationFlags(CLI::App& app, RawFlags& raw, ServerFlags& flags) {
           "seconds between NOT_SERVING and the end of service, for balancers to look away");
   seconds("--drain-timeout", raw.drain_timeout_s, "seconds for accepted requests after the grace");
   seconds("--stream-idle-timeout", raw.stream_idle_timeout_s,
-          "seconds after which an upload or a reader that stands still is given up");
+          "seconds after which an upload or a reader that stands still is given up; 0 = never");
   app.add_option("--metrics", flags.metrics_address,
                  "address to answer Prometheus at (GET /metrics); port 0 chooses a free one")
       ->check(ListenAddress(true))
@@ -297,7 +299,9 @@ absl::Status Resolve(const RawFlags& raw, ServerFlags& flags) {
   flags.runtime.precision = *precision;
   for (const std::string& model : raw.models) flags.runtime.models.push_back(ParseModel(model));
   flags.runtime.warm_up = absl::Seconds(raw.warm_up_s);
-  flags.server.stream.idle_timeout = absl::Seconds(raw.stream_idle_timeout_s);
+  flags.server.stream.idle_timeout = raw.stream_idle_timeout_s > 0
+                                         ? absl::Seconds(raw.stream_idle_timeout_s)
+                                         : absl::InfiniteDuration();
   flags.server.tls.reload_interval = absl::Seconds(raw.tls_reload_s);
   flags.drain_grace = absl::Seconds(raw.drain_grace_s);
   flags.drain_timeout = absl::Seconds(raw.drain_timeout_s);

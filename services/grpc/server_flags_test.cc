@@ -95,10 +95,23 @@ TEST_F(ServerFlagsTest, SlipsAreSaidInAFewWords) {
   EXPECT_EQ(Parse({"--model", "a", "--max-document-bytes", "1GB"}), 2);
   EXPECT_EQ(Parse({"--model", "a", "--compute-threads", "100000"}), 2);
   EXPECT_EQ(Parse({"--model", "a=b", "extra"}), 2);
+  EXPECT_EQ(Parse({"--model", "a", "--cache-bytes=-1"}), 2);
+  EXPECT_EQ(Parse({"--model", "a", "--tls-reload", "0"}), 2);
   const std::string said = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(said, HasSubstr("'1GB' is not a whole number of 1 or more"));
   EXPECT_THAT(said, HasSubstr("'100000' is not a whole number from 0 to 1024"));
   EXPECT_THAT(said, HasSubstr("extra"));
+  EXPECT_THAT(said, HasSubstr("'-1' is not a whole number of 0 or more"));
+  EXPECT_THAT(said, HasSubstr("'0' is not a number of seconds, over 0"));
+}
+
+TEST_F(ServerFlagsTest, ZeroSecondsOfStandingStillAreForever) {
+  EXPECT_EQ(Parse({"--model", "a", "--stream-idle-timeout", "0"}), std::nullopt);
+  EXPECT_EQ(flags_.server.stream.idle_timeout, absl::InfiniteDuration());
+  EXPECT_EQ(Parse({"--model", "a", "--stream-idle-timeout", "1.5", "--max-answer-bytes", "9"}),
+            std::nullopt);
+  EXPECT_EQ(flags_.server.stream.idle_timeout, absl::Seconds(1.5));
+  EXPECT_EQ(flags_.runtime.limits.max_answer_bytes, 9);
 }
 
 TEST_F(ServerFlagsTest, WrongOnesAreRefused) {

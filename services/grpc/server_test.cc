@@ -245,7 +245,10 @@ TEST(ServerTest, MessageOverTheLimitIsRefusedAndTheServerLives) {
 TEST(ServerTest, AnswerOverTheLimitSaysWhatToDo) {
   ServerOptions options;
   options.max_message_bytes = 100'000;
-  TestServer server({}, {}, options);
+  std::atomic<int> num_passes{0};
+  runtime::testing::NullEngineOptions engine;
+  engine.on_run = [&](auto) { ++num_passes; };
+  TestServer server(engine, {}, options);
   const auto stub = server.NewStub();
   v1::EmbedRequest request;
   std::string text;
@@ -258,6 +261,7 @@ TEST(ServerTest, AnswerOverTheLimitSaysWhatToDo) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), HasSubstr("EmbedStream"));
   EXPECT_EQ(DetailsOf(status).info.reason(), "RESPONSE_TOO_LARGE");
+  EXPECT_EQ(num_passes, 0);  // its vectors alone are too many: nothing is computed in vain
 }
 
 TEST(ServerTest, FullQueueTellsWhenToRetry) {

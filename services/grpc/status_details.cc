@@ -72,6 +72,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
                       rpc_status.SerializeAsString());
 }
 
+absl::Status AnswerTooLarge(int64_t num_bytes, int64_t max_message_bytes, const char* advice) {
+  return runtime::WithDetail(
+      absl::ResourceExhaustedError(absl::StrCat("the answer has ", num_bytes,
+                                                " bytes; the server's message limit is ",
+                                                max_message_bytes, "; ", advice)),
+      {.reason = "RESPONSE_TOO_LARGE"});
+}
+
 void AddRetryPushback(const absl::Status& status, grpc::CallbackServerContext& context) {
   const absl::Duration delay = DetailOf(status).retry_delay;
   if (delay <= absl::ZeroDuration()) return;

@@ -14,6 +14,7 @@
 #include "services/grpc/status_details.h"
 #include "services/grpc/stream_traits.h"
 #include "services/runtime/error_detail.h"
+#include "services/runtime/result_bytes.h"
 
 namespace strata::service {
 namespace {
@@ -45,7 +46,8 @@ class StreamReactor final
       : stream_(stream),
         context_(context),
         deadline_(DeadlineOf(*context)),
-        traceparent_(TraceparentOf(*context)) {}
+        traceparent_(TraceparentOf(*context)),
+        part_bytes_(std::min(kPartBytes, static_cast<size_t>(stream.max_message_bytes) / 2)) {}
 
   void Start() {
     stream_.active->Begin();
@@ -65,6 +67,7 @@ class StreamReactor final
           BadStream("chunk.last", "the stream was closed before the document was complete"));
     }
     Advance();
+    if (!reading_) paused_ = true;
   }
 
   void OnWriteDone(bool ok) override {
@@ -113,7 +116,9 @@ class StreamReactor final
     if (!reading_) return;  // it is we who do not read
     std::vector<std::shared_ptr<Document>> idle;
     for (const auto& [id, document] : documents_) {
-      if (document->arriving() && document->last_chunk < limit) idle.push_back(document);
+      if (document->arriving() && std::max(document->last_chunk, resumed_) < limit) {
+        idle.push_back(document);
+      }
     }
     for (const auto& document : idle) {
       Refuse(*document, runtime::WithDetail(absl::DeadlineExceededError(absl::StrCat(
@@ -142,6 +147,8 @@ class StreamReactor final
     std::weak_ptr<runtime::Permit> permit;  // of a fed request
 
     bool arriving() const { return !submitted || (feed != nullptr && !feed->closed()); }
+    // Its answer, or room, will come without another message of the client.
+    bool moves() const { return submitted && !(arriving() && feed->waiting()); }
   };
 
   struct Answer {
@@ -240,7 +247,6 @@ class StreamReactor final
       }
       if (!chunk.last() && !StartFeed(document)) return;
       document->submitted = true;
-      ++num_submitted_;
     }
     Submit(document);
   }
@@ -255,8 +261,8 @@ class StreamReactor final
           {.reason = "DOCUMENT_TOO_LARGE", .field = "document"});
     }
     // Over the bounds with nothing on its way out: only the single document may go on growing.
-    if (!IsBusy() && documents_.size() > 1 &&
-        held_bytes_ + size > std::max(stream_.limits.max_bytes, max_document_bytes)) {
+    if (documents_.size() > 1 &&
+        held_bytes_ + size > std::max(stream_.limits.max_bytes, max_document_bytes) && !IsBusy()) {
       return StreamFull(stream_.limits);
     }
     const std::shared_ptr<runtime::Permit> permit =
@@ -301,7 +307,7 @@ class StreamReactor final
     document.feed->Close();
   }
 
-  // Bytes of a fed document are not needed any more.
+  // Bytes of a fed document are not needed any more; or none, and more of them are.
   void Heard(Document& document, int64_t num_bytes) {
     if (const auto permit = document.permit.lock()) permit->Shrink(num_bytes);
     std::lock_guard<std::mutex> lock(mu_);
@@ -337,7 +343,6 @@ class StreamReactor final
   void Answered(Document& document, absl::StatusOr<runtime::Response> answer) {
     if (answer.ok()) answer->tree = {};  // the results say what is needed of it
     std::lock_guard<std::mutex> lock(mu_);
-    --num_submitted_;
     held_bytes_ -= std::exchange(document.held_bytes, 0);
     documents_.erase(document.id);
     Push(document.id, std::move(answer));
@@ -349,7 +354,7 @@ class StreamReactor final
     const auto found = documents_.find(document.id);
     const bool answered = found == documents_.end() || found->second.get() != &document;
     if (!abandoned_.ok() || answered) return;
-    const auto num_bytes = static_cast<int64_t>(events.size() * sizeof(models::HeardEvent));
+    const auto num_bytes = static_cast<int64_t>(runtime::BytesOf(events));
     held_bytes_ += num_bytes;
     answers_.push_back({document.id, runtime::Response(), 0, num_bytes, std::move(events)});
     Advance();
@@ -424,14 +429,18 @@ class StreamReactor final
 
   void Push(const std::string& id, absl::StatusOr<runtime::Response> outcome) {
     if (!abandoned_.ok()) return;
-    const int64_t num_bytes = outcome.ok() ? ApproximateBytes(*outcome)
-                                           : static_cast<int64_t>(outcome.status().message().size());
+    const auto num_bytes = static_cast<int64_t>(outcome.ok() ? runtime::BytesOf(outcome->result)
+                                                             : outcome.status().message().size());
     held_bytes_ += num_bytes;
     answers_.push_back({id, std::move(outcome), 0, num_bytes, {}});
   }
 
-  // True if answers will leave without another message of the client.
-  bool IsBusy() const { return num_submitted_ > 0 || writing_ || !answers_.empty(); }
+  // True if answers will leave, or room will come, without another message of the client.
+  bool IsBusy() const {
+    return writing_ || !answers_.empty() ||
+           std::any_of(documents_.begin(), documents_.end(),
+                       [](const auto& entry) { return entry.second->moves(); });
+  }
 
   bool MayRead() {
     if (reading_ || read_closed_ || draining_ || waiting_for_room_ || !abandoned_.ok()) {
@@ -459,6 +468,7 @@ class StreamReactor final
     if (!writing_ && !answers_.empty()) Write();
     if (MayRead()) {
       reading_ = true;
+      if (std::exchange(paused_, false)) resumed_ = absl::Now();
       this->StartRead(&read_);
     }
     if (writing_ || !documents_.empty() || !answers_.empty()) return;
@@ -476,16 +486,13 @@ class StreamReactor final
     if (!answer.events.empty()) {
       Traits::FillPart(answer.events, write_);
     } else if (answer.outcome.ok()) {
-      last = Traits::Fill(*answer.outcome, answer.position, write_);
+      last = Traits::Fill(*answer.outcome, part_bytes_, answer.position, write_);
       if (const auto size = static_cast<int64_t>(write_.ByteSizeLong());
           size > stream_.max_message_bytes) {
         write_.Clear();
         last = true;
-        *write_.mutable_error() = ToRpcStatus(runtime::WithDetail(
-            absl::ResourceExhaustedError(
-                absl::StrCat("the answer has ", size, " bytes; the server's message limit is ",
-                             stream_.max_message_bytes, "; ask without explain")),
-            {.reason = "RESPONSE_TOO_LARGE"}));
+        *write_.mutable_error() =
+            ToRpcStatus(AnswerTooLarge(size, stream_.max_message_bytes, "ask without explain"));
       }
     } else {
       *write_.mutable_error() = ToRpcStatus(answer.outcome.status());
@@ -504,6 +511,7 @@ class StreamReactor final
   grpc::CallbackServerContext* const context_;  // valid until OnDone, so while !finished_
   const absl::Time deadline_;
   const std::string traceparent_;
+  const size_t part_bytes_;
   std::shared_ptr<StreamReactor> self_;  // until OnDone
 
   typename Traits::Request read_;    // owned by gRPC while reading_
@@ -512,11 +520,12 @@ class StreamReactor final
   std::mutex mu_;
   std::unordered_map<std::string, std::shared_ptr<Document>> documents_;
   std::deque<Answer> answers_;
-  int64_t num_submitted_ = 0;  // of documents_
   int64_t held_bytes_ = 0;     // documents and answers
   int64_t written_bytes_ = 0;  // of the answer that ends with the message being written
   absl::Time write_begin_;
+  absl::Time resumed_ = absl::InfinitePast();  // when reading went on after a pause of ours
   bool reading_ = false;
+  bool paused_ = false;  // nothing was read right after the last message
   bool writing_ = false;
   bool read_closed_ = false;
   bool draining_ = false;

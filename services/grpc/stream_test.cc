@@ -342,6 +342,52 @@ TEST(StreamTest, UploadThatStandsStillIsGivenUp) {
   EXPECT_TRUE(stream.Finish().ok());
 }
 
+TEST(StreamTest, ThePauseOfTheServerIsNotTheUploads) {
+  std::atomic<bool> first{true};
+  runtime::testing::NullEngineOptions engine;
+  engine.on_run = [&](auto) {
+    if (first.exchange(false)) absl::SleepFor(absl::Seconds(2));
+  };
+  ServerOptions options;
+  options.stream.idle_timeout = absl::Seconds(1);
+  options.stream.max_documents = 2;
+  TestServer server(engine, {}, options);
+  Stream stream(server);
+  stream.Open("a");
+  stream.Send("slow", "The stream is full until this has its answer.");
+  EXPECT_EQ(stream.Next().id(), "slow");
+  absl::SleepFor(absl::Milliseconds(400));  // the housekeeper has looked
+  stream.Chunk("a", "Here is the rest.", true);
+  const v1::ClassifyStreamResponse answer = stream.Next();
+  EXPECT_TRUE(answer.has_result()) << answer.error().message();
+  stream.HalfClose();
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+// A sound that waits for its next chunk brings no room: what stands in front of that chunk is read.
+TEST(StreamTest, ASoundThatWaitsDoesNotStopTheReading) {
+  runtime::testing::NullEngineOptions engine;
+  engine.input = models::InputKind::kSound;
+  ServerOptions options;
+  options.stream.max_bytes = 1000;
+  TestServer server(engine, {}, options);
+  std::string wav(
+      "RIFF\xff\xff\xff\x7fWAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0", 36);
+  wav += std::string("data\0\0\1\0", 8);
+  Stream stream(server);
+  stream.context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+  stream.Open("heard");
+  stream.Chunk("heard", wav + std::string(100, '\0'));
+  stream.Open("whole");
+  stream.Chunk("whole", "fLaC" + std::string(1500, 'x'));
+  stream.Chunk("heard", std::string(100, '\0'), true);
+  EXPECT_EQ(stream.Next().id(), "heard");
+  stream.Chunk("whole", "", true);
+  EXPECT_EQ(stream.Next().id(), "whole");
+  stream.HalfClose();
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
 TEST(StreamTest, ManyVectorsComeInParts) {
   TestServer server;
   const auto stub = server.NewStub();
@@ -380,6 +426,33 @@ TEST(StreamTest, ManyVectorsComeInParts) {
   EXPECT_FALSE(more);
   EXPECT_GT(num_parts, 1);
   EXPECT_EQ(num_embeddings, kTokens);
+}
+
+TEST(StreamTest, PartsFitIntoTheMessageLimit) {
+  ServerOptions options;
+  options.max_message_bytes = 50'000;
+  TestServer server({}, {}, options);
+  const auto stub = server.NewStub();
+  grpc::ClientContext context;
+  auto stream = stub->EmbedStream(&context);
+  v1::EmbedStreamRequest request;
+  request.mutable_header()->mutable_document()->set_id("a");
+  request.mutable_header()->mutable_options()->add_levels(v1::EMBEDDING_LEVEL_TOKEN);
+  stream->Write(request);
+  request.mutable_chunk()->set_id("a");
+  request.mutable_chunk()->set_data(Words(3000));
+  request.mutable_chunk()->set_last(true);
+  stream->Write(request);
+  stream->WritesDone();
+  int num_embeddings = 0;
+  v1::EmbedStreamResponse response;
+  while (stream->Read(&response)) {
+    EXPECT_LE(response.ByteSizeLong(), 50'000u);
+    EXPECT_FALSE(response.has_error()) << response.error().message();
+    num_embeddings += response.result().embeddings_size();
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(num_embeddings, 3000);
 }
 
 TEST(StreamTest, DrainAnswersEveryAcceptedDocument) {

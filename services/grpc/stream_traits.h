@@ -11,7 +11,7 @@
 
 namespace strata::service {
 
-// A long list of vectors is sent in messages of about this size.
+// A long list of vectors is sent in messages of about this size, or of less than the message limit.
 inline constexpr size_t kPartBytes = size_t{1} << 20;
 
 struct ClassifyTraits {
@@ -22,8 +22,10 @@ struct ClassifyTraits {
     ToProto(events, message.mutable_result());
     message.set_more(true);
   }
-  // Fills one message from the answer; `position` says how far. True: it was the last.
-  static bool Fill(const runtime::Response& answer, size_t& /*position*/, Response& message) {
+  // Fills one message of about `part_bytes` from the answer; `position` says how far. True: it was
+  // the last.
+  static bool Fill(const runtime::Response& answer, size_t /*part_bytes*/, size_t& /*position*/,
+                   Response& message) {
     ToProto(answer, message.mutable_result());
     return true;
   }
@@ -33,8 +35,9 @@ struct EmbedTraits {
   using Request = v1::EmbedStreamRequest;
   using Response = v1::EmbedStreamResponse;
   static void FillPart(const std::vector<models::HeardEvent>&, Response&) {}  // never asked for
-  static bool Fill(const runtime::Response& answer, size_t& position, Response& message) {
-    position = AppendEmbeddings(answer, position, kPartBytes, message.mutable_result());
+  static bool Fill(const runtime::Response& answer, size_t part_bytes, size_t& position,
+                   Response& message) {
+    position = AppendEmbeddings(answer, position, part_bytes, message.mutable_result());
     const bool last = position == answer.result.embeddings.size();
     message.set_more(!last);
     return last;

@@ -19,7 +19,7 @@ class SummaryReactor final : public grpc::ServerWriteReactor<v1::StreamSummaryRe
                              public std::enable_shared_from_this<SummaryReactor> {
  public:
   SummaryReactor(const TaskContext& task, grpc::CallbackServerContext* context)
-      : active_(task.active), context_(context) {
+      : active_(task.active), context_(context), max_message_bytes_(task.max_message_bytes) {
     active_->Begin();
   }
 
@@ -84,6 +84,11 @@ class SummaryReactor final : public grpc::ServerWriteReactor<v1::StreamSummaryRe
       response.set_id(answer->id);
       ToProto(*answer, response.mutable_result());
       end_ = absl::OkStatus();
+      if (const auto num_bytes = static_cast<int64_t>(last_->ByteSizeLong());
+          num_bytes > max_message_bytes_) {
+        last_.reset();
+        end_ = AnswerTooLarge(num_bytes, max_message_bytes_, kShorterSummary);
+      }
     } else {
       end_ = answer.status();
     }
@@ -124,6 +129,7 @@ class SummaryReactor final : public grpc::ServerWriteReactor<v1::StreamSummaryRe
 
   ActiveCalls* const active_;
   grpc::CallbackServerContext* const context_;
+  const int64_t max_message_bytes_;
 
   std::mutex mu_;
   std::shared_ptr<SummaryReactor> self_;  // until OnDone

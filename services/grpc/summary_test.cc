@@ -69,6 +69,22 @@ TEST(SummaryTest, PartsComeWhileItIsWritten) {
   EXPECT_LT(first - begin, answered - begin - absl::Milliseconds(100));
 }
 
+TEST(SummaryTest, AnAnswerOverTheMessageLimitSaysSo) {
+  ServerOptions options;
+  options.max_message_bytes = 500;
+  TestServer server({}, {}, options);
+  std::string text = "One";
+  while (text.size() < 300) text += " more";
+  grpc::ClientContext context;
+  const auto stub = server.NewStub();
+  const auto reader = stub->StreamSummary(&context, MakeRequest(text + "."));
+  v1::StreamSummaryResponse response;
+  while (reader->Read(&response)) EXPECT_FALSE(response.has_answer());
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(DetailsOf(status).info.reason(), "RESPONSE_TOO_LARGE");
+}
+
 TEST(SummaryTest, ErrorsEndTheStreamWithTheirDetails) {
   TestServer server;
   const auto stub = server.NewStub();

@@ -19,6 +19,15 @@ namespace {
 constexpr int32_t kDefaultPageSize = 100;
 constexpr int32_t kMaxPageSize = 1000;
 
+// An answer that was too large before it was there says what to do, too.
+absl::Status WithAdvice(const absl::Status& status, const char* advice) {
+  const runtime::ErrorDetail detail = runtime::DetailOf(status);
+  if (detail.reason != "RESPONSE_TOO_LARGE") return status;
+  return runtime::WithDetail(
+      absl::Status(status.code(), absl::StrCat(std::string(status.message()), "; ", advice)),
+      detail);
+}
+
 // What the runtime gets to answer with: `fill` makes the message of an Answer.
 template <typename Answer, typename Response, typename Fill>
 auto AnswerWith(const TaskContext& task, UnaryReactor* reactor, Response* response,
@@ -26,7 +35,7 @@ auto AnswerWith(const TaskContext& task, UnaryReactor* reactor, Response* respon
   return [reactor, response, advice, fill,
           max_bytes = task.max_message_bytes](const absl::StatusOr<Answer>& answer) {
     if (!answer.ok()) {
-      reactor->End(answer.status());
+      reactor->End(WithAdvice(answer.status(), advice));
       return;
     }
     fill(*answer, response);
@@ -45,6 +54,7 @@ grpc::ServerUnaryReactor* RunTask(const TaskContext& task, grpc::CallbackServerC
   }
   converted->deadline = DeadlineOf(*context);
   converted->traceparent = TraceparentOf(*context);
+  converted->max_answer_bytes = task.max_message_bytes;
   reactor->SetCall(task.runtime->Submit(
       *std::move(converted),
       AnswerWith<runtime::Response>(task, reactor, response, advice,
@@ -71,7 +81,7 @@ grpc::ServerUnaryReactor* Embed(const TaskContext& task, grpc::CallbackServerCon
 grpc::ServerUnaryReactor* Summarize(const TaskContext& task, grpc::CallbackServerContext* context,
                                     const v1::SummarizeRequest* request,
                                     v1::SummarizeResponse* response) {
-  return RunTask(task, context, request, response, "ask for fewer sentences");
+  return RunTask(task, context, request, response, kShorterSummary);
 }
 
 grpc::ServerUnaryReactor* Match(const TaskContext& task, grpc::CallbackServerContext* context,

@@ -19,6 +19,9 @@ struct TaskContext {
   int64_t max_message_bytes = 0;  // of an answer; a larger one becomes RESOURCE_EXHAUSTED
 };
 
+// What to do about a summary that does not fit into a message.
+inline constexpr char kShorterSummary[] = "ask for fewer sentences";
+
 // Each returns the reactor of one call, which deletes itself.
 grpc::ServerUnaryReactor* Classify(const TaskContext& task, grpc::CallbackServerContext* context,
                                    const v1::ClassifyRequest* request,

@@ -7,11 +7,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "grpcpp/grpcpp.h"
 #include "services/grpc/active_calls.h"
 #include "services/grpc/status_details.h"
-#include "services/runtime/error_detail.h"
 #include "services/runtime/runtime.h"
 
 namespace strata::service {
@@ -41,10 +39,7 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
       return;
     }
     response->Clear();
-    End(runtime::WithDetail(absl::ResourceExhaustedError(absl::StrCat(
-                                "the answer has ", num_bytes,
-                                " bytes; the server's message limit is ", max_bytes, "; ", advice)),
-                            {.reason = "RESPONSE_TOO_LARGE"}));
+    End(AnswerTooLarge(num_bytes, max_bytes, advice));
   }
 
   // The answer of the cancelled call still comes, and ends the reactor.

@@ -17,8 +17,8 @@ struct ErrorDetail {
   std::string reason;
   std::string field;  // path in the request message, "document.content"; may be empty
   absl::Duration retry_delay = absl::ZeroDuration();  // over zero: worth another attempt after it
-  std::string
-      stage;  // where the request stood: "queue", "prepare", "batch", "compute"; may be empty
+  std::string stage;  // where the request stood: "queue", "prepare", "upload", "batch", "compute";
+                      // may be empty
 };
 
 // The same code and message with this detail; an OK status is returned as it is.

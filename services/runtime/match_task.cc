@@ -17,6 +17,7 @@ namespace {
 struct Answer {
   models::TaskResult result;
   Timings timings;
+  std::shared_ptr<Permit> room;
 };
 
 // A match under way: the calls of its documents and their answers.
@@ -89,11 +90,11 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (response.ok()) {
-        answers_[i] = Answer{std::move(response->result), response->timings};
+        answers_[i] = Answer{std::move(response->result), response->timings, response->room};
       } else {
         answers_[i] = response.status();
-        // Without the document nothing can be compared. A candidate that there was no room or no
-        // time for would be missing from the ranking, and the caller can ask again.
+        // Without the document nothing can be compared. A candidate that the server had no room
+        // for would be missing from the ranking, and the caller can ask again.
         fails = failed_.ok() && (i == 0 || absl::IsUnavailable(response.status()) ||
                                  DetailOf(response.status()).retry_delay > absl::ZeroDuration());
         if (fails) failed_ = response.status();
@@ -127,6 +128,7 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
   // OK while somebody waits for the answer.
   absl::Status CheckWanted() const {
     if (is_cancelled_) return Cancelled();
+    if (runtime_.overdue()) return DrainingError();
     if (absl::Now() < request_.deadline) return absl::OkStatus();
     return WithDetail(
         absl::DeadlineExceededError("the deadline passed while the documents were being compared"),

@@ -190,24 +190,45 @@ TEST(MatchTask, WhatNobodyWaitsForIsNotSubmitted) {
   EXPECT_EQ(counter->num_answered, 1);
 }
 
-// Comparing these documents takes far longer than this test.
+// A match that has come to comparing, which takes far longer than these tests.
+class LongComparing {
+ public:
+  LongComparing() {
+    std::string blocks;
+    for (int i = 0; i < 1024; ++i) blocks += "One more sentence. ";
+    NullEngineOptions engine;
+    engine.hidden_size = 1024;
+    runtime_ = MakeRuntime(engine);
+    MatchRequest request = Ask(blocks, std::vector<std::string>(30, blocks));
+    request.block_pairs = 1;
+    call_ = Match(*runtime_, request, [this](absl::StatusOr<MatchResponse> response) {
+      answer_.set_value(std::move(response));
+    });
+    while (runtime_->queue_state().num_outstanding != 1) absl::SleepFor(absl::Milliseconds(1));
+    begin_ = absl::Now();
+  }
+  ~LongComparing() { EXPECT_LT(absl::Now() - begin_, absl::Seconds(10)); }
+  Runtime& runtime() { return *runtime_; }
+  Call& call() { return *call_; }
+  absl::StatusCode Code() { return answer_.get_future().get().status().code(); }
+
+ private:
+  std::unique_ptr<Runtime> runtime_;
+  std::shared_ptr<Call> call_;
+  std::promise<absl::StatusOr<MatchResponse>> answer_;
+  absl::Time begin_;
+};
+
 TEST(MatchTask, ComparingEndsWithItsCaller) {
-  std::string blocks;
-  for (int i = 0; i < 1024; ++i) blocks += "One more sentence. ";
-  NullEngineOptions engine;
-  engine.hidden_size = 1024;
-  const auto runtime = MakeRuntime(engine);
-  MatchRequest request = Ask(blocks, std::vector<std::string>(20, blocks));
-  request.block_pairs = 1;
-  std::promise<absl::StatusOr<MatchResponse>> promise;
-  const auto call = Match(
-      *runtime, request,
-      [&](absl::StatusOr<MatchResponse> response) { promise.set_value(std::move(response)); });
-  while (runtime->queue_state().num_outstanding != 1) absl::SleepFor(absl::Milliseconds(1));
-  const absl::Time begin = absl::Now();
-  call->Cancel();
-  EXPECT_EQ(promise.get_future().get().status().code(), absl::StatusCode::kCancelled);
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
+  LongComparing match;
+  match.call().Cancel();
+  EXPECT_EQ(match.Code(), absl::StatusCode::kCancelled);
+}
+
+TEST(MatchTask, ComparingEndsWithTheTimeOfADrain) {
+  LongComparing match;
+  match.runtime().Drain(absl::Now() + absl::Milliseconds(100));
+  EXPECT_EQ(match.Code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(MatchTask, AnAcceptedMatchIsAnsweredWhileTheRuntimeDrains) {

@@ -23,7 +23,7 @@ struct AnsweredRequest {
   int64_t num_bytes = 0;  // of the document
   absl::Time received, answered;
   absl::Status status;
-  std::string_view stage;              // where an error met it: Name(CallStage); empty: on arrival
+  std::string_view stage;  // where an error met it, as metrics.md names it; empty: on arrival
   const Response* response = nullptr;  // null unless `status` is OK
 };
 

@@ -34,8 +34,9 @@ struct CallPayload {
   std::optional<models::PreparedDocument> prepared;
   std::unique_ptr<models::SoundSession> sound;  // of a model for sounds, once it was opened
   std::shared_ptr<Permit> permit;
-  std::string cache_key;              // once it was looked up; empty: it is not
-  std::shared_ptr<CacheLease> lease;  // others may wait for its answer
+  std::shared_ptr<Permit> answer_room;  // once it is prepared; null: its answer has no vectors
+  std::string cache_key;                // once it was looked up; empty: it is not
+  std::shared_ptr<CacheLease> lease;    // others may wait for its answer
 };
 
 struct PendingCall : public Call, public std::enable_shared_from_this<PendingCall> {

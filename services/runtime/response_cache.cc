@@ -16,12 +16,10 @@ using models::Task;
 
 // About what an answer takes in memory, bytes.
 int64_t ResponseBytes(const Response& response) {
-  const models::TaskResult& result = response.result;
-  const size_t num_bytes = sizeof(Response) + response.model.size() + response.tree.text().size() +
-                           response.tree.nodes().size() * sizeof(models::Node) +
-                           BytesOf(result.labels) + BytesOf(result.sentences) +
-                           BytesOf(result.sections) + BytesOf(result.events) +
-                           BytesOf(result.labelled_nodes) + BytesOf(result.embeddings);
+  const size_t num_bytes = sizeof(Response) - sizeof(models::TaskResult) +
+                           BytesOf(response.result) + response.model.size() +
+                           response.tree.text().size() +
+                           response.tree.nodes().size() * sizeof(models::Node);
   return static_cast<int64_t>(num_bytes);
 }
 
@@ -81,6 +79,7 @@ std::string CacheKey(const ServedModel& model, const Request& request) {
     number(task.normalize);
     number(static_cast<int64_t>(task.levels.size()));
     for (const models::EmbeddingLevel level : task.levels) number(static_cast<int64_t>(level));
+    number(request.max_answer_bytes);  // what one caller is refused, another may get
   }
   number(request.prepare.max_tokens);
   number(static_cast<int64_t>(request.prepare.truncation));

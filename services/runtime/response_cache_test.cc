@@ -142,6 +142,10 @@ TEST_F(ResponseCacheTest, WhateverChangesTheAnswerChangesTheKey) {
     embed(r);
     r.task.levels.push_back(models::EmbeddingLevel::kSentence);
   });
+  add([&](Request& r) {
+    embed(r);
+    r.max_answer_bytes = 1000;
+  });
   for (int round = 0; round < 2; ++round) {
     for (const Request& request : requests) ASSERT_TRUE(Ask(request).ok());
     EXPECT_EQ(num_computed(), static_cast<int>(requests.size()));

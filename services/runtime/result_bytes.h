@@ -22,6 +22,9 @@ inline size_t BytesOf(const models::HeardEvent& event) {
 inline size_t BytesOf(const models::Embedding& embedding) {
   return sizeof(embedding) + embedding.values.size() * sizeof(float);
 }
+inline size_t BytesOf(const models::SummarySource& source) {
+  return sizeof(source) + source.text.size();
+}
 size_t BytesOf(const models::LabelledNode& node);
 
 template <typename Part>
@@ -33,6 +36,12 @@ size_t BytesOf(const std::vector<Part>& parts) {
 
 inline size_t BytesOf(const models::LabelledNode& node) {
   return sizeof(node) + node.text.size() + BytesOf(node.labels);
+}
+
+inline size_t BytesOf(const models::TaskResult& result) {
+  return sizeof(result) + BytesOf(result.labels) + BytesOf(result.labelled_nodes) +
+         BytesOf(result.sections) + BytesOf(result.sentences) + BytesOf(result.events) +
+         BytesOf(result.embeddings) + result.summary.text.size() + BytesOf(result.summary.sources);
 }
 
 }  // namespace strata::runtime

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -19,6 +20,7 @@
 #include "services/runtime/read_document.h"
 #include "services/runtime/response_cache.h"
 #include "services/runtime/scheduler.h"
+#include "services/runtime/vector_bytes.h"
 
 namespace strata::runtime {
 namespace {
@@ -44,6 +46,7 @@ class RuntimeImpl : public Runtime {
         models_(std::move(models)),
         cache_(options.cache_bytes > 0 ? ResponseCache::Create(options.cache_bytes) : nullptr),
         admission_(Admission::Create(limits_.max_queued_bytes, limits_.max_queued_requests)),
+        answers_(Admission::Create(limits_.max_answer_bytes, std::numeric_limits<int64_t>::max())),
         scheduler_(std::make_shared<Scheduler>(
             BatchLimits{.max_tokens = limits_.max_batch_tokens,
                         .max_documents = limits_.max_batch_documents},
@@ -142,6 +145,7 @@ class RuntimeImpl : public Runtime {
     models_->Stop();
     scheduler_->Drain(deadline);
   }
+  bool overdue() const override { return scheduler_->overdue(); }
 
  private:
   // `done` with a word to the observers before it.
@@ -159,7 +163,8 @@ class RuntimeImpl : public Runtime {
       seen.version = (*found)->version;
     }
     return [this, seen, id = request.id, model, traceparent = request.traceparent,
-            done = std::move(done)](absl::StatusOr<Response> answer) mutable {
+            feed = request.feed, done = std::move(done)](absl::StatusOr<Response> answer) mutable {
+      if (feed != nullptr) seen.num_bytes = feed->size();
       seen.id = id;
       seen.model = model;
       seen.traceparent = traceparent;
@@ -299,7 +304,33 @@ class RuntimeImpl : public Runtime {
     absl::StatusOr<PreparedDocument> prepared =
         input == models::InputKind::kImage ? PrepareImage(payload) : PrepareText(payload);
     if (!prepared.ok()) return prepared.status();
+    if (absl::Status status = TakeAnswerRoom(*prepared, payload); !status.ok()) return status;
     return *std::move(prepared);
+  }
+
+  absl::Status TakeAnswerRoom(const PreparedDocument& prepared, CallPayload& payload) const {
+    const Request& request = payload.request;
+    const int64_t num_bytes = VectorBytes(payload.model->engine->info(), request.task, prepared);
+    if (num_bytes == 0) return absl::OkStatus();
+    const bool too_many = num_bytes > limits_.max_answer_bytes;
+    if (too_many || (request.max_answer_bytes > 0 && num_bytes > request.max_answer_bytes)) {
+      return WithDetail(
+          absl::ResourceExhaustedError(
+              absl::StrCat("the vectors of the answer have ", num_bytes, " bytes; ",
+                           too_many ? absl::StrCat("max_answer_bytes is ", limits_.max_answer_bytes,
+                                                   "; ask for a coarser level")
+                                    : absl::StrCat("its caller takes ", request.max_answer_bytes))),
+          {.reason = "RESPONSE_TOO_LARGE"});
+    }
+    auto room = answers_->Acquire(num_bytes);
+    if (!room.ok()) {
+      return WithDetail(absl::ResourceExhaustedError(absl::StrCat(
+                            "too many vectors are being made or wait to be sent (max_answer_bytes ",
+                            "= ", limits_.max_answer_bytes, "); try again later")),
+                        DetailOf(room.status()));
+    }
+    payload.answer_room = *std::move(room);
+    return absl::OkStatus();
   }
 
   absl::StatusOr<PreparedDocument> PrepareText(const CallPayload& payload) const {
@@ -499,6 +530,7 @@ class RuntimeImpl : public Runtime {
     response.timings.queue_before_prepare = call.before_prepare;
     response.received = call.submitted;
     if (call.payload.lease != nullptr) call.payload.lease->Fulfil(response);
+    response.room = std::move(call.payload.answer_room);
     call.payload = {};
     scheduler_->AnswerHere(call, std::move(response));
   }
@@ -508,6 +540,7 @@ class RuntimeImpl : public Runtime {
   const std::unique_ptr<ModelRepository> models_;
   const std::shared_ptr<ResponseCache> cache_;  // null: nothing is kept
   const std::shared_ptr<Admission> admission_;
+  const std::shared_ptr<Admission> answers_;  // of vectors
   const std::shared_ptr<Scheduler> scheduler_;
   std::vector<std::thread> threads_;
 };
@@ -522,6 +555,7 @@ absl::Status CheckLimits(const Limits& limits) {
       {"max_sound_seconds", limits.max_sound_seconds},
       {"max_queued_bytes", limits.max_queued_bytes},
       {"max_queued_requests", limits.max_queued_requests},
+      {"max_answer_bytes", limits.max_answer_bytes},
       {"max_batch_tokens", limits.max_batch_tokens},
       {"max_batch_documents", limits.max_batch_documents}};
   for (const auto& [name, value] : positive) {

@@ -31,7 +31,8 @@ struct Limits {
   int64_t max_sound_seconds = 4 * 3600;             // one sound
   int64_t max_queued_bytes = int64_t{1} << 30;      // accepted and not yet answered, all requests
   int64_t max_queued_requests = 4096;
-  int64_t max_batch_tokens = 16384;  // one packed batch (a longer document runs alone)
+  int64_t max_answer_bytes = int64_t{4} << 30;  // vectors being made or not yet sent, all requests
+  int64_t max_batch_tokens = 16384;             // one packed batch (a longer document runs alone)
   int64_t max_batch_documents = 256;
 };
 
@@ -87,6 +88,9 @@ struct Request {
   std::function<void(const std::string& part)> on_text;
   std::string traceparent;  // W3C trace context of the caller, as it came; may be empty
   absl::Time deadline = absl::InfiniteFuture();
+  // What the caller can take; an answer whose vectors alone are over it is refused before its pass
+  // (RESPONSE_TOO_LARGE). 0 = any.
+  int64_t max_answer_bytes = 0;
   // Found before, so that several requests are sure to meet one version; null: Submit looks it up.
   std::shared_ptr<const ServedModel> served;
   // Room taken before with Reserve or Acquire; null: Submit takes it.
@@ -107,6 +111,9 @@ struct Response {
   Timings timings;
   bool cached = false;  // computed for another request of the same content; no prepare, no compute
   absl::Time received;
+  // The room of its vectors (Limits::max_answer_bytes), until the caller lets go of it; may be
+  // null.
+  std::shared_ptr<Permit> room;
 };
 
 // A submitted request. Cancel is safe from any thread, any number of times.
@@ -192,6 +199,8 @@ class Runtime {
   // Refuses new requests, answers all accepted ones; what is left at `deadline` ends as
   // UNAVAILABLE. Returns when every callback has run. Loads end, too.
   virtual void Drain(absl::Time deadline) = 0;
+  // That deadline has passed: long work of Post should end as UNAVAILABLE.
+  virtual bool overdue() const = 0;
 };
 
 }  // namespace strata::runtime

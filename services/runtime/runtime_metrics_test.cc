@@ -70,6 +70,25 @@ TEST_F(RuntimeMetricsTest, CountsAnswersPhasesAndPasses) {
   EXPECT_THAT(text, HasSubstr("strata_padding_tokens_total{model=\"first\",version=\"1\"} 0"));
 }
 
+TEST_F(RuntimeMetricsTest, CountsTheBytesOfASoundThatArrivesInPieces) {
+  NullEngineOptions hears;
+  hears.input = models::InputKind::kSound;
+  const auto runtime = MakeRuntime(hears);
+  Request sound;
+  sound.feed = std::make_shared<models::ByteFeed>();
+  sound.feed->Append("0123456789");
+  const auto feed = sound.feed;
+  std::promise<absl::Status> answered;
+  const auto call = runtime->Submit(std::move(sound), [&](const absl::StatusOr<Response>& answer) {
+    answered.set_value(answer.status());
+  });
+  feed->Append("01234");
+  feed->Close();
+  EXPECT_TRUE(answered.get_future().get().ok());
+  EXPECT_THAT(metrics_->Text(), HasSubstr("strata_document_bytes_total{model=\"first\",task="
+                                          "\"classify\",version=\"1\"} 15"));
+}
+
 TEST_F(RuntimeMetricsTest, SaysWhereADeadlinePassed) {
   NullEngineOptions slow;
   slow.layer_time = absl::Milliseconds(200);

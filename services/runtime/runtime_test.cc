@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -429,6 +430,37 @@ TEST(RuntimeTest, PostRunsWorkOnceOrTellsWhyNot) {
   absl::Status refused;
   runtime->Post(10, absl::InfiniteFuture(), [&](absl::Status status) { refused = status; });
   EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(RuntimeTest, VectorsTakeRoomUntilTheirCallerLetsThemGo) {
+  RuntimeOptions options;
+  options.limits.max_answer_bytes = 1000;
+  const auto runtime = MakeRuntime({}, options);
+  const auto embed = [&](int num_words, int64_t caller_takes = 0) {
+    Request request = MakeRequest("a", Words(num_words));
+    request.task.task = models::Task::kEmbed;
+    request.task.levels = {models::EmbeddingLevel::kToken};
+    request.max_answer_bytes = caller_takes;
+    std::promise<absl::StatusOr<Response>> answer;
+    runtime->Submit(std::move(request), [&](absl::StatusOr<Response> response) {
+      answer.set_value(std::move(response));
+    });
+    return answer.get_future().get();
+  };
+  const auto detail = [](const absl::StatusOr<Response>& response) {
+    EXPECT_EQ(response.status().code(), absl::StatusCode::kResourceExhausted);
+    return DetailOf(response.status());
+  };
+  absl::StatusOr<Response> first = embed(20);  // of 8 numbers each
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(detail(embed(20)).reason, "QUEUE_FULL");
+  EXPECT_GT(detail(embed(20)).retry_delay, absl::ZeroDuration());
+  first = absl::UnknownError("let go");
+  EXPECT_TRUE(embed(20).ok());
+  EXPECT_EQ(detail(embed(50)).reason, "RESPONSE_TOO_LARGE");
+  EXPECT_EQ(detail(embed(20, 600)).reason, "RESPONSE_TOO_LARGE");
+  EXPECT_EQ(detail(embed(20, 600)).retry_delay, absl::ZeroDuration());
+  EXPECT_TRUE(embed(20, 700).ok());
 }
 
 TEST(RuntimeTest, SameAnswerAloneAndInABatch) {

@@ -272,6 +272,7 @@ void Scheduler::Drain(absl::Time deadline) {
     draining_ = true;
     const auto idle = [this] { return num_outstanding_ == 0; };
     if (WaitUntil(idle_, lock, deadline, idle)) return;
+    overdue_ = true;
     left.assign(live_.begin(), live_.end());
   }
   for (const std::shared_ptr<PendingCall>& call : left) Answer(*call, DrainingError());

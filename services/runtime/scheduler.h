@@ -10,6 +10,7 @@
 #ifndef STRATA_SERVICES_RUNTIME_SCHEDULER_H_
 #define STRATA_SERVICES_RUNTIME_SCHEDULER_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -84,6 +85,8 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
 
   // As Runtime::Drain.
   void Drain(absl::Time deadline);
+  // The deadline of a drain has passed: whoever is at work without a call of its own ends it.
+  bool overdue() const { return overdue_; }
   // After Drain: ends all loops.
   void Stop();
 
@@ -121,6 +124,7 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   int num_preparing_ = 0;
   bool computing_ = false;  // a pass runs
   bool draining_ = false;
+  std::atomic<bool> overdue_{false};
   bool stopped_ = false;
 };
 

@@ -74,9 +74,40 @@ class NullTokenizer : public models::Tokenizer {
   std::string_view kind() const override { return "null"; }
 };
 
+class NullSound : public models::SoundSession {
+ public:
+  explicit NullSound(std::shared_ptr<models::ByteFeed> feed) : feed_(std::move(feed)) {}
+
+  absl::StatusOr<std::optional<PreparedDocument>> Next() override {
+    if (feed_ != nullptr) {
+      const bool closed = feed_->closed();
+      feed_->DropBefore(feed_->size());
+      if (!closed) return std::nullopt;
+      if (!feed_->status().ok()) return feed_->status();
+    }
+    PreparedDocument pass;
+    auto sound = std::make_shared<models::PreparedSound>();
+    sound->windows.emplace_back().samples.resize(320);
+    pass.sound = std::move(sound);
+    return pass;
+  }
+  bool last() const override { return true; }
+  absl::Status Take(const models::PreparedSound& /*pass*/, const TaskResult& answer) override {
+    answer_ = answer;
+    return absl::OkStatus();
+  }
+  std::vector<models::HeardEvent> TakeEvents() override { return {}; }
+  TaskResult Finish() override { return answer_; }
+
+ private:
+  const std::shared_ptr<models::ByteFeed> feed_;  // null: all of it is there
+  TaskResult answer_;
+};
+
 class NullEngine : public models::Engine {
  public:
   explicit NullEngine(NullEngineOptions options) : options_(std::move(options)) {
+    info_.input = options_.input;
     info_.architecture = "NullEngine";
     info_.model_type = "null";
     info_.tokenizer = "null";
@@ -84,6 +115,7 @@ class NullEngine : public models::Engine {
     info_.labels = {"alpha", "beta", "gamma"};
     info_.label_level = options_.label_level;
     info_.hidden_size = options_.hidden_size;
+    info_.weight_bytes = options_.weight_bytes;
     info_.num_layers = options_.num_layers;
     info_.vocab_size = kVocabSize;
   }
@@ -134,6 +166,12 @@ class NullEngine : public models::Engine {
     }
     prepared.tree = std::move(tree);
     return prepared;
+  }
+
+  absl::StatusOr<std::unique_ptr<models::SoundSession>> OpenSound(
+      std::string /*bytes*/, std::shared_ptr<models::ByteFeed> feed,
+      const models::AudioReadOptions& /*options*/, const TaskRequest& /*request*/) const override {
+    return std::make_unique<NullSound>(std::move(feed));
   }
 
   absl::StatusOr<std::vector<TaskResult>> Run(

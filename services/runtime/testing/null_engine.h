@@ -16,7 +16,11 @@ namespace strata::runtime::testing {
 
 struct NullEngineOptions {
   int32_t hidden_size = 8;
-  int32_t num_layers = 4;  // `cancelled` is asked before each
+  // kSound: every file is answered with one pass once all of it is there, and what arrived is let
+  // go at once.
+  models::InputKind input = models::InputKind::kText;
+  int64_t weight_bytes = 0;  // what it says that its weights take
+  int32_t num_layers = 4;    // `cancelled` is asked before each
   absl::Duration layer_time = absl::ZeroDuration();
   absl::Duration word_time = absl::ZeroDuration();  // of a summary, before each word
   // kSentence or kSection: each of these gets "alpha" if it has an even number of bytes, else
