@@ -32,7 +32,7 @@ struct EvalArguments {
 
 // Counts the documents first, so that the time left can be told.
 absl::StatusOr<std::pair<std::int64_t, std::int64_t>> CountDocuments(const std::string& path) {
-  auto reader = JsonLinesReader::Open(path);
+  auto reader = OpenLabelledDocuments(path);
   if (!reader.ok()) return reader.status();
   std::pair<std::int64_t, std::int64_t> count;
   LabelledDocument document;
@@ -168,14 +168,15 @@ int Eval(const EvalArguments& arguments) {
 
 void AddEvalCommand(CLI::App& app, Invocation& invocation) {
   auto arguments = std::make_shared<EvalArguments>();
-  CLI::App& command =
-      *app.add_subcommand("eval", "Scores of a classifier on labelled documents, or of summaries");
+  CLI::App& command = *app.add_subcommand(
+      "eval", "Scores of a classifier on labelled documents, images or sounds, or of summaries");
   command
       .add_option(
           "FILE", arguments->file,
           "JSON Lines (also .gz) with \"label\" (or \"labels\", for a model of sentences or "
           "sections) and \"text\", \"sentences\" or \"sections\" on each line; - is the "
-          "standard input")
+          "standard input. Or, for images, sounds or other files, FILE.csv with the columns path "
+          "and label")
       ->required();
   arguments->model.AddFlags(command);
   command
@@ -214,6 +215,7 @@ void AddEvalCommand(CLI::App& app, Invocation& invocation) {
   command.footer(
       "Examples:\n"
       "  strata eval --model models/my-classifier --json dev.jsonl.gz\n"
+      "  strata eval --model models/my-images dev.csv\n"
       "  strata eval --task summaries --max-sentences 5 papers.jsonl.gz");
   command.callback(
       [arguments, &invocation] { invocation.run = [arguments] { return Eval(*arguments); }; });

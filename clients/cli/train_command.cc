@@ -79,6 +79,9 @@ absl::Status WithFlagNames(const absl::Status& status) {
                                              {"token_dropout", "--token-dropout"},
                                              {"sentence_share", "--sentence-share"},
                                              {"embedding_std", "--embedding-std"},
+                                             {"augment ", "--augment "},
+                                             {"mixup ", "--mixup "},
+                                             {"patch_overlap ", "--patch-overlap "},
                                              {"patience ", "--patience "},
                                              {"seed ", "--seed "}}));
 }
@@ -89,6 +92,8 @@ int Train(TrainArguments arguments) {
   arguments.options.train_path = *path;
   if (arguments.task == "sections") arguments.options.task = TrainTask::kSections;
   if (arguments.task == "sentences") arguments.options.task = TrainTask::kSentences;
+  if (arguments.task == "image") arguments.options.task = TrainTask::kImages;
+  if (arguments.task == "audio") arguments.options.task = TrainTask::kSounds;
   // A first Ctrl-C ends the run in order; what its last finished epoch left can be resumed.
   EndInOrderOnSignal();
 
@@ -175,6 +180,39 @@ void AddArchitectureFlags(CLI::App& command, TrainArchitecture& architecture) {
       ->group("Network");
 }
 
+void AddMediaFlags(CLI::App& command, TrainMediaArchitecture& media) {
+  const auto add = [&command](const char* name, auto& value, const char* help, const char* type) {
+    return command.add_option(name, value, help)
+        ->check(WholeNumber(1))
+        ->capture_default_str()
+        ->type_name(type)
+        ->group("Network of images and sounds");
+  };
+  command.add_option("--network", media.network, "Of images: maxvit or swin; sounds have HTS-AT")
+      ->check(CLI::IsMember({"maxvit", "swin"}))
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->group("Network of images and sounds");
+  add("--size", media.size, "Pixels of a side of the image or of the folded spectrogram", "N");
+  add("--patch", media.patch, "Pixels from patch to patch (not of maxvit)", "N");
+  command
+      .add_option("--patch-overlap", media.patch_overlap,
+                  "Of sounds: pixels that a patch shares with its neighbours; even")
+      ->check(WholeNumber(0))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Network of images and sounds");
+  add("--window", media.window, "Tokens of an attention window's side", "N");
+  add("--dim", media.dim, "Channels of the first stage; doubled from stage to stage", "N");
+  add("--depths", media.depths, "Blocks of each stage", "N,...")->delimiter(',');
+  add("--stage-heads", media.heads, "Attention heads of each stage", "N,...")->delimiter(',');
+  add("--sample-rate", media.sample_rate, "Of sounds, Hz", "N");
+  add("--fft-size", media.fft_size, "Of sounds: samples of a spectrum", "N");
+  add("--hop", media.hop, "Of sounds: samples between spectra", "N");
+  add("--mel-bins", media.mel_bins,
+      "Of sounds: bands of a spectrum; a window of time is size * (size / bands) hops", "N");
+}
+
 void AddRecipeFlags(CLI::App& command, TrainRecipe& recipe) {
   const auto add = [&command](const char* name, auto& value, const char* help, const char* type,
                               const CLI::Validator& check) {
@@ -214,6 +252,10 @@ void AddRecipeFlags(CLI::App& command, TrainRecipe& recipe) {
       NumberThat("above 0 and at most 1", [](double x) { return x > 0 && x <= 1; }));
   share("--token-dropout", recipe.token_dropout, "Share of a sentence's tokens left out");
   number("--embedding-std", recipe.embedding_std, "Spread of the first embeddings");
+  number("--augment", recipe.augment,
+         "Images and sounds: how much each step changes what it sees; 0 = nothing");
+  number("--mixup", recipe.mixup, "Images and sounds: share of the steps that see two at once");
+  command.add_flag("--mirror", recipe.mirror, "Images: also left for right")->group("Recipe");
   add("--patience", recipe.patience,
       "Epochs without a better accuracy (or the same with a lower log loss) before it stops; 0 = "
       "never",
@@ -227,19 +269,21 @@ void AddRecipeFlags(CLI::App& command, TrainRecipe& recipe) {
 void AddTrainCommand(CLI::App& app, Invocation& invocation) {
   auto arguments = std::make_shared<TrainArguments>();
   TrainOptions& options = arguments->options;
-  CLI::App& command = *app.add_subcommand("train", "Trains a classifier from labelled documents");
+  CLI::App& command =
+      *app.add_subcommand("train", "Trains a classifier from labelled documents, images or sounds");
   command
       .add_option("TRAIN", options.train_path,
                   "JSON Lines (also .gz) with \"label\" (or \"labels\", see --task) and \"text\", "
-                  "\"sentences\" or \"sections\" on each line; - is the standard input")
+                  "\"sentences\" or \"sections\" on each line; - is the standard input. Of images "
+                  "and sounds: CSV with the columns path and label")
       ->required();
   command.add_option("OUT", options.output_folder, "The model folder to make; new or empty")
       ->required();
   command
       .add_option("--task", arguments->task,
                   "What gets a label: documents (field \"label\"), or sections or sentences (field "
-                  "\"labels\", one for each, in order; null = not known)")
-      ->check(CLI::IsMember({"documents", "sections", "sentences"}))
+                  "\"labels\", one for each, in order; null = not known); or image or audio files")
+      ->check(CLI::IsMember({"documents", "sections", "sentences", "image", "audio"}))
       ->capture_default_str()
       ->type_name("NAME");
   command
@@ -265,6 +309,7 @@ void AddTrainCommand(CLI::App& app, Invocation& invocation) {
       ->type_name("N");
   command.add_flag("--resume", options.resume, "Go on from the last finished epoch in OUT");
   AddArchitectureFlags(command, options.architecture);
+  AddMediaFlags(command, options.media);
   AddRecipeFlags(command, options.recipe);
   command.add_flag("--quiet", arguments->quiet, "No progress, only the result");
   command.add_flag("--json", arguments->json, "One JSON object an epoch, and one at the end");
@@ -272,6 +317,7 @@ void AddTrainCommand(CLI::App& app, Invocation& invocation) {
       "Examples:\n"
       "  strata train train.jsonl.gz my-model --held-out dev.jsonl.gz --patience 3\n"
       "  strata train --task sentences roles.jsonl my-roles --layers 2\n"
+      "  strata train --task image train.csv my-images --held-out dev.csv --epochs 40\n"
       "  strata classify --model my-model notes.md");
   command.callback(
       [arguments, &invocation] { invocation.run = [arguments] { return Train(*arguments); }; });

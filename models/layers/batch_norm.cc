@@ -1,5 +1,7 @@
 #include "models/layers/batch_norm.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "absl/strings/match.h"
 
 namespace strata::models {
@@ -34,6 +36,14 @@ at::Tensor NormalizeLast(const BatchNorm& norm, const at::Tensor& x) {
 at::Tensor NormalizeChannels(const BatchNorm& norm, const at::Tensor& x) {
   const ChannelAffine affine = AffineOf(norm);
   return x * affine.scale.view({-1, 1, 1}) + affine.shift.view({-1, 1, 1});
+}
+
+at::Tensor NormalizeTrained(const BatchNorm& norm, const at::Tensor& x) {
+  if (!norm.weight.defined()) return x;
+  constexpr double kMomentum = 0.1;
+  return at::batch_norm(x, norm.weight, norm.bias, norm.mean, norm.variance,
+                        /*training=*/at::GradMode::is_enabled(), kMomentum, norm.epsilon,
+                        /*cudnn_enabled=*/false);
 }
 
 }  // namespace strata::models

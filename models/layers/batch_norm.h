@@ -1,4 +1,4 @@
-// Normalisation by running statistics, as BatchNorm does outside of training.
+// BatchNorm: normalisation by running statistics, and by those of the batch while it is trained.
 #ifndef STRATA_MODELS_LAYERS_BATCH_NORM_H_
 #define STRATA_MODELS_LAYERS_BATCH_NORM_H_
 
@@ -34,6 +34,12 @@ ChannelAffine AffineOf(const BatchNorm& norm);
 at::Tensor NormalizeLast(const BatchNorm& norm, const at::Tensor& x);
 // Over the second axis: x [B, C, H, W].
 at::Tensor NormalizeChannels(const BatchNorm& norm, const at::Tensor& x);
+
+// Over the second axis, of a norm that is being trained: by the batch's own statistics, which the
+// running ones then follow, where gradients are recorded; else by the running ones. Differentiable;
+// not thread-safe where gradients are recorded. A norm without tensors, which was folded into its
+// neighbours, leaves x as it is.
+at::Tensor NormalizeTrained(const BatchNorm& norm, const at::Tensor& x);
 
 }  // namespace strata::models
 

@@ -91,7 +91,8 @@ absl::StatusOr<ImageFeatures> MaxVit::Forward(const at::Tensor& pixels,
   at::Tensor map = pixels.contiguous(at::MemoryFormat::ChannelsLast);
   map = config_.same_padding ? Apply(weights_.stem[0], PadSame(map, 3, 2), 2, 0)
                              : Apply(weights_.stem[0], map, 2, 1);
-  map = Apply(weights_.stem[1], Activate(map, config_.conv_activation), 1, 1);
+  map = Apply(weights_.stem[1],
+              Activate(NormalizeTrained(weights_.stem_norm, map), config_.conv_activation), 1, 1);
   keep(map);
   for (size_t i = 0; i < weights_.stages.size(); ++i) {
     WindowOrder local, distant;
@@ -139,12 +140,13 @@ at::Tensor MaxVit::Convolve(const MaxVitConvolutions& convolutions, const at::Te
       shortcut = Apply(convolutions.shortcut, shortcut, 1, 0);
     }
   }
-  at::Tensor x = Activate(Apply(convolutions.expand, map, 1, 0), config_.conv_activation);
+  at::Tensor x = Apply(convolutions.expand, NormalizeTrained(convolutions.norm_before, map), 1, 0);
+  x = Activate(NormalizeTrained(convolutions.norm_expanded, x), config_.conv_activation);
   const int64_t groups = x.size(1);
   x = config_.same_padding && stride == 2
           ? Apply(convolutions.spatial, PadSame(x, 3, 2), 2, 0, groups)
           : Apply(convolutions.spatial, x, stride, 1, groups);
-  x = Activate(x, config_.conv_activation);
+  x = Activate(NormalizeTrained(convolutions.norm_spatial, x), config_.conv_activation);
   const at::Tensor mean = x.mean(at::IntArrayRef{2, 3}, /*keepdim=*/true);
   const at::Tensor gate = at::sigmoid(
       Apply(convolutions.excite, at::silu(Apply(convolutions.squeeze, mean, 1, 0)), 1, 0));

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "models/layers/image_encoder.h"
 #include "models/maxvit/maxvit_config.h"
@@ -14,8 +15,8 @@
 
 namespace strata::models {
 
-// Immutable; thread-safe. Maps: the stem's and each stage's, [B, C, H, W]. The last hidden state is
-// the last of them, normed where the head does not norm.
+// Immutable and thread-safe unless it is being trained. Maps: the stem's and each stage's, [B, C,
+// H, W]. The last hidden state is the last of them, normed where the head does not norm.
 class MaxVit : public ImageEncoder {
  public:
   // A timm architecture maxvit_*.
@@ -25,6 +26,10 @@ class MaxVit : public ImageEncoder {
 
   MaxVit(MaxVitConfig config, MaxVitWeights weights);
   const ImageEncoderInfo& info() const override { return info_; }
+  // Of weights that InitialMaxVitWeights made.
+  std::vector<WeightEntry> TrainingTable() {
+    return MaxVitTrainingTable(config_, info_.num_classes, weights_);
+  }
   absl::Status CheckSize(int64_t height, int64_t width) const override;
   absl::StatusOr<ImageFeatures> Forward(const at::Tensor& pixels,
                                         const ImageForwardOptions& options) const override;

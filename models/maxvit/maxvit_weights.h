@@ -19,6 +19,8 @@ struct MaxVitConvolutions {
   Convolution spatial;   // 3x3, each channel by itself, with the norm behind it
   Convolution squeeze, excite;
   Convolution project;  // 1x1
+  // Empty unless the network is being trained; then they are not in `expand` and `spatial`.
+  BatchNorm norm_before, norm_expanded, norm_spatial;
 };
 
 struct MaxVitAttention {
@@ -33,6 +35,7 @@ struct MaxVitBlock {
 
 struct MaxVitWeights {
   Convolution stem[2];  // with the norm between them
+  BatchNorm stem_norm;  // empty unless the network is being trained
   std::vector<std::vector<MaxVitBlock>> stages;
   Norm norm;
   Linear hidden;  // of the head; undefined: none
@@ -43,6 +46,16 @@ struct MaxVitWeights {
 absl::StatusOr<MaxVitWeights> LoadMaxVitWeights(const MaxVitConfig& config,
                                                 const TensorMap& checkpoint,
                                                 const std::string& where);
+
+// Freshly initialised for training, norms apart: matrices normal with the variance of 1 / their
+// inputs (twice that where an activation follows), the classifier's normal(0, 0.02), norms 1, the
+// rest 0. UNIMPLEMENTED: a configuration with layer scales, with heads that come first in q, k and
+// v, or with another bias than a plain table.
+absl::StatusOr<MaxVitWeights> InitialMaxVitWeights(const MaxVitConfig& config, int64_t num_classes);
+
+// Of a network that is being trained, under timm's names. The weights must outlive the table.
+std::vector<WeightEntry> MaxVitTrainingTable(const MaxVitConfig& config, int64_t num_classes,
+                                             MaxVitWeights& weights);
 
 }  // namespace strata::models
 

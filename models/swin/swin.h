@@ -14,9 +14,9 @@
 
 namespace strata::models {
 
-// Immutable; thread-safe. Maps: transformers gives the patches and what each stage hands on
-// (merged, but for the last), timm each stage's own output; [B, C, H, W], before the last norm. The
-// last hidden state is [B, N, C] or, timm, [B, H, W, C].
+// Immutable unless it is being trained; thread-safe. Maps: transformers gives the patches and what
+// each stage hands on (merged, but for the last), timm each stage's own output; [B, C, H, W],
+// before the last norm. The last hidden state is [B, N, C] or, timm, [B, H, W, C].
 class Swin : public ImageEncoder {
  public:
   // model_type "swin", or a timm architecture swin_*.
@@ -26,6 +26,8 @@ class Swin : public ImageEncoder {
 
   Swin(SwinConfig config, SwinWeights weights);
   const ImageEncoderInfo& info() const override { return info_; }
+  // Of weights that InitialSwinWeights made.
+  std::vector<WeightEntry> TrainingTable() { return SwinWeightTable(config_, weights_); }
   absl::Status CheckSize(int64_t height, int64_t width) const override;
   absl::StatusOr<ImageFeatures> Forward(const at::Tensor& pixels,
                                         const ImageForwardOptions& options) const override;

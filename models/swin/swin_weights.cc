@@ -1,5 +1,7 @@
 #include "models/swin/swin_weights.h"
 
+#include <cmath>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -57,6 +59,56 @@ bool IsIgnored(const std::string& key) {
 }
 
 }  // namespace
+
+SwinWeights InitialSwinWeights(const SwinConfig& config, int64_t num_classes) {
+  const int64_t c = config.spec.embed_dim;
+  const int64_t last = config.spec.channels(config.spec.num_stages() - 1);
+  SwinWeights weights;
+  weights.patch = {at::empty({c, config.num_channels, config.patch.height, config.patch.width}),
+                   at::zeros({c})};
+  weights.patch_norm = {at::ones({c}), at::zeros({c})};
+  if (config.use_absolute_embeddings) {
+    weights.positions = at::zeros({1, config.Patches(config.image).area(), c});
+  }
+  weights.stages = InitialSwinStages(config.spec);
+  weights.norm = {at::ones({last}), at::zeros({last})};
+  weights.head = {at::normal(0.0, 0.02, {num_classes, last}), at::zeros({num_classes})};
+  const auto by_fan_in = [](at::Tensor& matrix) {
+    matrix.normal_(0, 1 / std::sqrt(static_cast<double>(matrix[0].numel())));
+  };
+  by_fan_in(weights.patch.weight);
+  for (SwinStage& stage : weights.stages) {
+    for (SwinBlock& block : stage.blocks) {
+      by_fan_in(block.layer.qkv.weight);
+      by_fan_in(block.layer.attention_out.weight);
+      by_fan_in(block.layer.feed_forward_in.weight);
+      by_fan_in(block.layer.feed_forward_out.weight);
+    }
+    if (stage.merging.reduction.weight.defined()) by_fan_in(stage.merging.reduction.weight);
+  }
+  return weights;
+}
+
+std::vector<WeightEntry> SwinWeightTable(const SwinConfig& config, SwinWeights& weights) {
+  std::vector<WeightEntry> table;
+  const std::string top = kPrefix;
+  const auto add = [&](const std::string& key, at::Tensor& tensor) {
+    table.push_back({key, &tensor, 0, tensor.sizes().vec()});
+  };
+  add(top + "embeddings.patch_embeddings.projection.weight", weights.patch.weight);
+  add(top + "embeddings.patch_embeddings.projection.bias", weights.patch.bias);
+  add(top + "embeddings.norm.weight", weights.patch_norm.weight);
+  add(top + "embeddings.norm.bias", weights.patch_norm.bias);
+  if (weights.positions.defined()) {
+    add(top + "embeddings.position_embeddings", weights.positions);
+  }
+  AddSwinWeights(config.spec, top + "encoder.", weights.stages, table);
+  add(top + "layernorm.weight", weights.norm.weight);
+  add(top + "layernorm.bias", weights.norm.bias);
+  add("classifier.weight", weights.head.weight);
+  add("classifier.bias", weights.head.bias);
+  return table;
+}
 
 absl::StatusOr<SwinWeights> LoadSwinWeights(const SwinConfig& config, const TensorMap& checkpoint,
                                             const std::string& where) {

@@ -22,6 +22,13 @@ struct SwinWeights {
   Linear head;  // undefined: none
 };
 
+// Freshly initialised for training: matrices normal with the variance of 1 / their inputs, the
+// classifier's normal(0, 0.02), norms 1, the rest 0. Of transformers' flavour.
+SwinWeights InitialSwinWeights(const SwinConfig& config, int64_t num_classes);
+
+// Of transformers' flavour, under the names that it writes. The weights must outlive the table.
+std::vector<WeightEntry> SwinWeightTable(const SwinConfig& config, SwinWeights& weights);
+
 // INVALID_ARGUMENT names the key. The classifier's size is the checkpoint's.
 absl::StatusOr<SwinWeights> LoadSwinWeights(const SwinConfig& config, const TensorMap& checkpoint,
                                             const std::string& where);

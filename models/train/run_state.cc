@@ -81,8 +81,24 @@ std::string Differences(const Json& before, const RunSettings& now) {
 
 absl::StatusOr<RunSettings> SettingsOf(const TrainOptions& options) {
   const TrainArchitecture& a = options.architecture;
+  const TrainMediaArchitecture& m = options.media;
   const TrainRecipe& r = options.recipe;
-  const Json values = {{"task", static_cast<int>(options.task)},
+  const Json values = {{"network", m.network},
+                       {"size", m.size},
+                       {"patch", m.patch},
+                       {"patch_overlap", m.patch_overlap},
+                       {"window", m.window},
+                       {"dim", m.dim},
+                       {"depths", m.depths},
+                       {"heads", m.heads},
+                       {"sample_rate", m.sample_rate},
+                       {"fft_size", m.fft_size},
+                       {"hop", m.hop},
+                       {"mel_bins", m.mel_bins},
+                       {"augment", r.augment},
+                       {"mirror", r.mirror},
+                       {"mixup", r.mixup},
+                       {"task", static_cast<int>(options.task)},
                        {"vocab_size", a.vocab_size},
                        {"d_model", a.d_model},
                        {"d_kv", a.d_kv},

@@ -278,7 +278,9 @@ TEST(HoldOutTest, EveryLabelGivesItsShareAndKeepsOne) {
       }
     }
     std::mt19937_64 random(1);
-    auto held_out = HoldOut(share, random, documents);
+    auto held_out = HoldOut(
+        share, random, [](const LabelledTree& document) { return document.labels.front(); },
+        documents);
     std::string labels;
     if (!held_out.ok()) return std::string("refused");
     for (const LabelledTree& document : *held_out) labels += document.labels.front();

@@ -18,9 +18,6 @@ bool HoldsText(const DocumentTree& tree) {
   });
 }
 
-// In [0, 1), the same on every platform (std distributions are not).
-double Uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1.0p-53; }
-
 NodeKind LabelledKind(TrainTask task) {
   return task == TrainTask::kSections ? NodeKind::kSection : NodeKind::kSentence;
 }
@@ -103,15 +100,12 @@ absl::StatusOr<std::vector<LabelledTree>> ReadLabelledTrees(const std::string& p
   return documents;
 }
 
-absl::StatusOr<std::vector<LabelledTree>> HoldOut(double share, std::mt19937_64& random,
-                                                  std::vector<LabelledTree>& documents) {
+absl::StatusOr<std::vector<bool>> HoldOutPlaces(double share, std::mt19937_64& random,
+                                                const std::vector<std::string>& labels) {
   std::map<std::string, std::vector<size_t>> by_label;
-  for (size_t i = 0; i < documents.size(); ++i) {
-    const std::vector<std::string>& labels = documents[i].labels;
-    by_label[*std::ranges::find_if_not(labels, &std::string::empty)].push_back(i);
-  }
+  for (size_t i = 0; i < labels.size(); ++i) by_label[labels[i]].push_back(i);
   const auto total =
-      std::max<size_t>(1, static_cast<size_t>(share * static_cast<double>(documents.size())));
+      std::max<size_t>(1, static_cast<size_t>(share * static_cast<double>(labels.size())));
   // Each label's whole part, then one more for those with the largest rest.
   struct Quota {
     std::vector<size_t> documents;  // in random order
@@ -139,16 +133,11 @@ absl::StatusOr<std::vector<LabelledTree>> HoldOut(double share, std::mt19937_64&
     return absl::FailedPreconditionError(
         "every label has one document only, so none can be held out; give held-out documents");
   }
-  std::vector<bool> is_held_out(documents.size());
+  std::vector<bool> is_held_out(labels.size());
   for (const Quota& quota : quotas) {
     for (size_t i = 0; i < quota.count; ++i) is_held_out[quota.documents[i]] = true;
   }
-  std::vector<LabelledTree> train, held_out;
-  for (size_t i = 0; i < documents.size(); ++i) {
-    (is_held_out[i] ? held_out : train).push_back(std::move(documents[i]));
-  }
-  documents = std::move(train);
-  return held_out;
+  return is_held_out;
 }
 
 std::vector<std::string> LabelsOf(const std::vector<LabelledTree>& documents) {

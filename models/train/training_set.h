@@ -22,6 +22,11 @@ void Shuffle(std::vector<T>& values, std::mt19937_64& random) {
   for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random() % i]);
 }
 
+// In [0, 1), the same on every platform (std distributions are not).
+inline double Uniform(std::mt19937_64& random) {
+  return static_cast<double>(random() >> 11) * 0x1.0p-53;
+}
+
 // What is no class index in TrainingDocument::targets.
 constexpr int32_t kUnlabelled = -1;  // a node of the task's level whose label is not known
 constexpr int32_t kNoNode = -2;      // no node of that level: a heading, text outside of sections
@@ -44,12 +49,28 @@ struct TrainingDocument {
   std::vector<int32_t> targets;
 };
 
-// Takes about `share` of `documents` out of them: of every label its share, at least one document
-// in all, and never a label's last one. A document of labelled parts counts as one of its first
-// label. The same for the same random state. FAILED_PRECONDITION: every label has one document
-// only.
-absl::StatusOr<std::vector<LabelledTree>> HoldOut(double share, std::mt19937_64& random,
-                                                  std::vector<LabelledTree>& documents);
+// About `share` of the places of `labels`: of every label its share, at least one place in all, and
+// never a label's last one. The same for the same random state. FAILED_PRECONDITION: every label
+// has one document only.
+absl::StatusOr<std::vector<bool>> HoldOutPlaces(double share, std::mt19937_64& random,
+                                                const std::vector<std::string>& labels);
+
+// Takes these out of `items`. label_of(item): its label; of a document of labelled parts the first
+// of them.
+template <typename T, typename LabelOf>
+absl::StatusOr<std::vector<T>> HoldOut(double share, std::mt19937_64& random, LabelOf label_of,
+                                       std::vector<T>& items) {
+  std::vector<std::string> labels;
+  for (const T& item : items) labels.push_back(label_of(item));
+  auto is_held_out = HoldOutPlaces(share, random, labels);
+  if (!is_held_out.ok()) return is_held_out.status();
+  std::vector<T> kept, held_out;
+  for (size_t i = 0; i < items.size(); ++i) {
+    ((*is_held_out)[i] ? held_out : kept).push_back(std::move(items[i]));
+  }
+  items = std::move(kept);
+  return held_out;
+}
 
 // Sorted, without repetition.
 std::vector<std::string> LabelsOf(const std::vector<LabelledTree>& documents);

@@ -21,7 +21,7 @@ namespace {
 // One run over a file; the source and the callback run on two threads of the stream.
 class Evaluation {
  public:
-  Evaluation(const ModelDescription& model, std::unique_ptr<JsonLinesReader> reader,
+  Evaluation(const ModelDescription& model, std::unique_ptr<LabelledReader> reader,
              const std::string& path)
       : labels_(model.labels), level_(model.label_level), reader_(std::move(reader)), path_(path) {
     for (std::size_t i = 0; i < labels_.size(); ++i) {
@@ -154,7 +154,7 @@ class Evaluation {
   const std::vector<std::string> labels_;
   const NodeKind level_;
   std::map<std::string, std::int32_t> index_of_label_;
-  std::unique_ptr<JsonLinesReader> reader_;
+  std::unique_ptr<LabelledReader> reader_;
   const std::string path_;
   // Of the source's thread.
   std::int64_t num_bytes_ = 0;
@@ -185,7 +185,7 @@ absl::StatusOr<EvalReport> Evaluate(const Client& client, const std::string& pat
                                     const EvalOptions& options) {
   const auto classifier = Classifier(client, options.many.classify.model);
   if (!classifier.ok()) return classifier.status();
-  auto reader = JsonLinesReader::Open(path);
+  auto reader = OpenLabelledDocuments(path);
   if (!reader.ok()) return reader.status();
 
   const absl::Time start = absl::Now();

@@ -4,6 +4,7 @@
 
 #include "models/document/document_reader.h"
 #include "models/document/json_lines.h"
+#include "models/eval/labelled_files.h"
 #include "models/tokenizer/token_nodes.h"
 #include "models/tokenizer/tokenizer.h"
 #include "sdk/embedded/convert.h"
@@ -85,12 +86,39 @@ class ModelsJsonLinesReader final : public JsonLinesReader {
   std::unique_ptr<models::JsonLinesReader> reader_;
 };
 
+class LabelledFilesReader final : public LabelledReader {
+ public:
+  explicit LabelledFilesReader(std::vector<models::LabelledFile> files)
+      : files_(std::move(files)) {}
+
+  absl::StatusOr<bool> Next(LabelledDocument& document) override {
+    if (next_ == files_.size()) return false;
+    const models::LabelledFile& file = files_[next_++];
+    document = {};
+    document.line = file.line;
+    document.label = file.label;
+    document.document = DocumentInput::FromFile(file.path);
+    return true;
+  }
+
+ private:
+  const std::vector<models::LabelledFile> files_;
+  std::size_t next_ = 0;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<JsonLinesReader>> JsonLinesReader::Open(const std::string& path) {
   auto reader = models::JsonLinesReader::Open(path);
   if (!reader.ok()) return reader.status();
   return std::make_unique<ModelsJsonLinesReader>(*std::move(reader));
+}
+
+absl::StatusOr<std::unique_ptr<LabelledReader>> OpenLabelledDocuments(const std::string& path) {
+  if (!path.ends_with(".csv")) return JsonLinesReader::Open(path);
+  auto files = models::ReadLabelledFiles(path);
+  if (!files.ok()) return files.status();
+  return std::make_unique<LabelledFilesReader>(*std::move(files));
 }
 
 }  // namespace strata

@@ -8,11 +8,28 @@
 namespace strata {
 namespace {
 
+models::TrainTask ToModels(TrainTask task) {
+  switch (task) {
+    case TrainTask::kDocuments:
+      return models::TrainTask::kDocuments;
+    case TrainTask::kSections:
+      return models::TrainTask::kSections;
+    case TrainTask::kSentences:
+      return models::TrainTask::kSentences;
+    case TrainTask::kImages:
+      return models::TrainTask::kImages;
+    case TrainTask::kSounds:
+      return models::TrainTask::kSounds;
+  }
+  return models::TrainTask::kDocuments;
+}
+
 models::TrainOptions ToModels(const TrainOptions& options) {
   models::TrainOptions converted;
-  converted.task = options.task == TrainTask::kSections    ? models::TrainTask::kSections
-                   : options.task == TrainTask::kSentences ? models::TrainTask::kSentences
-                                                           : models::TrainTask::kDocuments;
+  converted.task = ToModels(options.task);
+  const TrainMediaArchitecture& m = options.media;
+  converted.media = {m.network, m.size,  m.patch,       m.patch_overlap, m.window, m.dim,
+                     m.depths,  m.heads, m.sample_rate, m.fft_size,      m.hop,    m.mel_bins};
   converted.train_path = options.train_path;
   converted.held_out_path = options.held_out_path;
   converted.held_out_share = options.held_out_share;
@@ -41,6 +58,9 @@ models::TrainOptions ToModels(const TrainOptions& options) {
   to.sentence_share = from.sentence_share;
   to.token_dropout = from.token_dropout;
   to.embedding_std = from.embedding_std;
+  to.augment = from.augment;
+  to.mirror = from.mirror;
+  to.mixup = from.mixup;
   to.patience = from.patience;
   to.seed = from.seed;
   return converted;

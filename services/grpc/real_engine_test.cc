@@ -1,5 +1,5 @@
 // The whole way with a real model: bytes over the wire, reader, tokenizer, packed pass, answer.
-// Takes the models of models/zoo, else the smallest golden encoder of ../shared.
+// Takes the text models of models/zoo, else the smallest golden encoder of ../shared.
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -24,7 +24,8 @@ std::vector<std::pair<std::string, std::string>> FindModels() {
   const fs::path zoo = fs::path(STRATA_SOURCE_DIR) / "models" / "zoo";
   if (fs::is_directory(zoo)) {
     for (const auto& entry : fs::directory_iterator(zoo)) {
-      if (fs::exists(entry.path() / "config.json")) {
+      // Of images and sounds there is none: the documents below are texts.
+      if (fs::exists(entry.path() / "spiece.model")) {
         models.emplace_back(entry.path().filename().string(), entry.path().string());
       }
     }

@@ -1,4 +1,5 @@
-// Scores a classifier on labelled documents, sections or sentences. Link strata::engine.
+// Scores a classifier on labelled documents, sections, sentences, images or sounds. Link
+// strata::engine.
 #ifndef STRATA_EVAL_H_
 #define STRATA_EVAL_H_
 
@@ -55,11 +56,12 @@ struct EvalOptions {
   std::function<void(const EvalProgress&)> progress;  // after each document; may be null
 };
 
-// `path`: JSON Lines, plain or gzip, with a "label" on each line; for a model that labels sections
-// or sentences "labels", one for each, null where it is not known. A section without text of its
-// own does not count. By a client of any kind. INVALID_ARGUMENT: a line without a label, with
-// another number of labels than of nodes, or with a label that the model does not know (names the
-// line). A document that fails ends the run with its error.
+// `path`: what OpenLabelledDocuments (strata/local.h) reads: JSON Lines, plain or gzip, with a
+// "label" on each line, or CSV that names image, sound or document files and their labels. For a
+// model that labels sections or sentences "labels", one for each, null where it is not known. A
+// section without text of its own does not count. By a client of any kind. INVALID_ARGUMENT: a line
+// without a label, with another number of labels than of nodes, or with a label that the model does
+// not know (names the line). A document that fails ends the run with its error.
 STRATA_API absl::StatusOr<EvalReport> Evaluate(const Client& client, const std::string& path,
                                                const EvalOptions& options = {});
 

@@ -43,7 +43,7 @@ class STRATA_API Tokenizer {
   std::shared_ptr<const State> state_;
 };
 
-// One line of a JSON Lines file.
+// One line of a JSON Lines or CSV file.
 struct LabelledDocument {
   std::int64_t line = 0;  // from 1
   std::string label;      // field "label"; may be empty
@@ -53,16 +53,27 @@ struct LabelledDocument {
   DocumentInput document = DocumentInput::FromBytes("");  // its id: field "id", else the line
 };
 
-// JSON Lines, plain or gzip: an object a line, with the text as "text", "sentences" or "sections".
-// Memory does not grow with the file. Not thread-safe.
-class STRATA_API JsonLinesReader {
+// Labelled documents, one after the other. Not thread-safe.
+class STRATA_API LabelledReader {
  public:
-  static absl::StatusOr<std::unique_ptr<JsonLinesReader>> Open(const std::string& path);
-  virtual ~JsonLinesReader() = default;
+  virtual ~LabelledReader() = default;
   // False at the end. INVALID_ARGUMENT names file and line; the next call goes on after that line.
   // DATA_LOSS: gzip data that are damaged or cut off; nothing can be read behind it.
   virtual absl::StatusOr<bool> Next(LabelledDocument& document) = 0;
 };
+
+// JSON Lines, plain or gzip: an object a line, with the text as "text", "sentences" or "sections".
+// Memory does not grow with the file.
+class STRATA_API JsonLinesReader : public LabelledReader {
+ public:
+  static absl::StatusOr<std::unique_ptr<JsonLinesReader>> Open(const std::string& path);
+};
+
+// By the ending of `path`: .csv names a file on each line (columns path, from the CSV file's own
+// folder on, and label), whose id is that path; anything else is JSON Lines. INVALID_ARGUMENT: a
+// CSV file without these columns, or a line that leaves one empty.
+STRATA_API absl::StatusOr<std::unique_ptr<LabelledReader>> OpenLabelledDocuments(
+    const std::string& path);
 
 }  // namespace strata
 

@@ -1,5 +1,5 @@
-// Trains a classifier of documents, or of their sections or sentences, from labelled JSON Lines,
-// from scratch, on this machine's processor. Link strata::engine.
+// Trains a classifier of documents or their sections or sentences, of images or of sounds, from
+// scratch, on this machine's processor. Link strata::engine.
 #ifndef STRATA_TRAIN_H_
 #define STRATA_TRAIN_H_
 
@@ -19,9 +19,11 @@ enum class TrainTask : std::uint8_t {
   kDocuments,  // field "label"
   kSections,   // field "labels", one for each section
   kSentences,  // field "labels", one for each sentence
+  kImages,     // files named by a CSV file
+  kSounds,
 };
 
-// The encoder that is built. Defaults are what the shipped classifier was made with.
+// The encoder of documents that is built. Defaults are what the shipped classifier was made with.
 struct TrainArchitecture {
   std::int32_t vocab_size = 12000;
   std::int32_t d_model = 128;
@@ -30,6 +32,24 @@ struct TrainArchitecture {
   std::int32_t num_layers = 1;
   std::int32_t num_heads = 2;
   std::string feed_forward_proj = "relu";
+};
+
+// The network for images or sounds. In all of them a stage works on half the side of the one before
+// it, with twice the channels.
+struct TrainMediaArchitecture {
+  std::string network = "maxvit";  // of images: maxvit or swin. Sounds have HTS-AT
+  std::int32_t size = 64;  // pixels of an image's side; of a spectrogram's, folded to a square
+  std::int32_t patch = 4;  // pixels from patch to patch (Swin, HTS-AT; MaxViT halves twice instead)
+  std::int32_t patch_overlap = 0;  // of sounds: pixels that a patch shares with its neighbours
+  std::int32_t window = 4;         // tokens of a window's side; of MaxViT's grids, too
+  std::int32_t dim = 32;           // channels of the first stage
+  std::vector<std::int32_t> depths = {1, 2, 1};  // blocks of each stage
+  std::vector<std::int32_t> heads = {2, 4, 8};   // attention heads of each stage
+  // Of sounds. A window of time is size · (size / mel_bins) hops.
+  std::int32_t sample_rate = 16000;  // Hz
+  std::int32_t fft_size = 512;       // samples
+  std::int32_t hop = 160;            // samples
+  std::int32_t mel_bins = 32;
 };
 
 struct TrainRecipe {
@@ -51,13 +71,20 @@ struct TrainRecipe {
   double sentence_share = 0.3;  // kDocuments: sentences of a document that an epoch sees
   double token_dropout = 0.1;   // tokens removed from a sentence
   double embedding_std = 0.1;
+  // Of images and sounds: how much each step changes what it sees (turned, scaled, shifted,
+  // lighter, covered; cut, faster, louder, masked); 0 = nothing, 1 = usual.
+  double augment = 1.0;
+  bool mirror = false;        // images: also left for right
+  double mixup = 0.3;         // images, sounds: share of the steps that see two at once
   std::int32_t patience = 0;  // epochs without a better held-out score before stopping; 0 = never
   std::uint64_t seed = 1;
 };
 
 struct TrainOptions {
   TrainTask task = TrainTask::kDocuments;
-  std::string train_path;  // JSON Lines, plain or gzip: sections (or text) and label or labels
+  // JSON Lines, plain or gzip: sections (or text) and label or labels. kImages, kSounds: CSV with
+  // the columns path (from the CSV file's folder on) and label.
+  std::string train_path;
   std::string
       held_out_path;  // scored each epoch, never trained on; empty: `held_out_share` is taken
   double held_out_share = 0.1;
@@ -67,6 +94,7 @@ struct TrainOptions {
   bool resume = false;               // go on from the folder's last finished epoch
   std::int32_t compute_threads = 0;  // 0 = as many as this process uses anyway
   TrainArchitecture architecture;
+  TrainMediaArchitecture media;
   TrainRecipe recipe;
 };
 
@@ -103,10 +131,10 @@ struct TrainReport {
 // The best epoch's weights stand in `output_folder` as a model folder, beside training.jsonl (one
 // line an epoch). Callbacks run on the calling thread and may be null; `cancelled` is asked each
 // step. INVALID_ARGUMENT: a line without a label, or with another number of labels than of nodes;
-// fewer than two labels; an option out of range (named). FAILED_PRECONDITION: the folder holds a
-// finished model or files of another kind, or a run and resume is off, or a run that was begun with
-// other options or data (says which). A run that fails before its first epoch is done leaves
-// nothing behind.
+// fewer than two labels; a file that is no image or sound (named); an option out of range (named).
+// FAILED_PRECONDITION: the folder holds a finished model or files of another kind, or a run and
+// resume is off, or a run that was begun with other options or data (says which). A run that fails
+// before its first epoch is done leaves nothing behind.
 STRATA_API absl::StatusOr<TrainReport> TrainClassifier(
     const TrainOptions& options, const std::function<void(const TrainProgress&)>& progress,
     const std::function<void(const EpochReport&)>& epoch_done,
