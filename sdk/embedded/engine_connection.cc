@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "sdk/client/many_driver.h"
 #include "sdk/client/rank_in_parts.h"
 #include "sdk/embedded/convert.h"
 #include "sdk/embedded/inspect.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::internal {
 namespace {
@@ -44,7 +44,7 @@ runtime::MatchDocument ToMatchDocument(const DocumentInput& document, std::strin
 }
 
 absl::Time Deadline(const std::optional<absl::Duration>& timeout) {
-  return timeout.has_value() ? absl::Now() + *timeout : absl::InfiniteFuture();
+  return timeout.has_value() ? telemetry::SteadyNow() + *timeout : absl::InfiniteFuture();
 }
 
 // The embedded end of ClassifyMany.

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <mutex>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::service {
 
@@ -28,7 +28,7 @@ class ActiveCalls {
   void WaitUntilNone(absl::Time deadline) {
     std::unique_lock<std::mutex> lock(mu_);
     const absl::Duration left =
-        std::clamp(deadline - absl::Now(), absl::ZeroDuration(), absl::Hours(24));
+        std::clamp(deadline - telemetry::SteadyNow(), absl::ZeroDuration(), absl::Hours(24));
     none_.wait_for(lock, absl::ToChronoNanoseconds(left), [this] { return num_calls_ == 0; });
   }
 

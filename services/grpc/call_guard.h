@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "grpcpp/grpcpp.h"
 #include "services/grpc/authorizer.h"
 #include "services/grpc/status_details.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::service {
 
@@ -66,7 +66,7 @@ class CallGuard {
     const std::string_view value =
         found == metadata.end() ? std::string_view()
                                 : std::string_view(found->second.data(), found->second.size());
-    return authorizer_->Check(value, scope, absl::Now());
+    return authorizer_->Check(value, scope, telemetry::SteadyNow());
   }
 
   Authorizer* const authorizer_;

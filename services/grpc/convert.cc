@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/grpc/status_details.h"
 #include "services/runtime/error_detail.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::service {
 namespace {
@@ -321,7 +322,7 @@ absl::Status CheckLength(const std::string& field, const std::string& text, size
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
   const auto deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
-  return absl::FromChrono(deadline);
+  return telemetry::SteadyFromWall(absl::FromChrono(deadline));
 }
 
 std::string TraceparentOf(const grpc::CallbackServerContext& context) {

@@ -25,7 +25,7 @@ constexpr size_t kMaxQueryBytes = 64 << 10;
 // INVALID_ARGUMENT: `text`, which no permit counts, has over `max_bytes`.
 absl::Status CheckLength(const std::string& field, const std::string& text, size_t max_bytes);
 
-// The time by which the caller wants its answer.
+// The time by which the caller wants its answer, by telemetry::SteadyNow().
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
 // The caller's W3C trace context; empty if there is none or it is malformed.
 std::string TraceparentOf(const grpc::CallbackServerContext& context);

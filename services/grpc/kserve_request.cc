@@ -8,12 +8,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "google/protobuf/map.h"
 #include "models/document/document_reader.h"
 #include "services/grpc/convert.h"
 #include "services/grpc/kserve_tensor.h"
 #include "services/runtime/error_detail.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::service {
 namespace {
@@ -127,7 +127,8 @@ absl::Status ReadParameter(const std::string& name, const InferParameter& parame
     if (!value.ok()) return value.status();
     if (name == "max_tokens") request.prepare.max_tokens = *value;
     if (name == "timeout" && *value > 0) {
-      request.deadline = std::min(request.deadline, absl::Now() + absl::Microseconds(*value));
+      request.deadline =
+          std::min(request.deadline, telemetry::SteadyNow() + absl::Microseconds(*value));
     }
     if (name == "top_k") {
       options.top_k =

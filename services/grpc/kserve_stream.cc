@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "services/grpc/convert.h"
 #include "services/grpc/kserve_infer.h"
 #include "services/grpc/status_details.h"
 #include "services/runtime/error_detail.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::service {
 namespace {
@@ -220,7 +220,7 @@ class InferStream final : public grpc::ServerBidiReactor<Request, Response>,
     }
     written_bytes_ = slot->num_bytes;
     writing_ = true;
-    write_begin_ = absl::Now();
+    write_begin_ = telemetry::SteadyNow();
     StartWrite(&write_);
   }
 

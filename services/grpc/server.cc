@@ -21,14 +21,17 @@
 #include "services/grpc/summary_reactor.h"
 #include "services/grpc/task_reactors.h"
 #include "services/telemetry/json_log.h"
+#include "services/telemetry/steady_time.h"
 #include "strata/v1/strata_service.grpc.pb.h"
 
 namespace strata::service {
 namespace {
 
 constexpr char kServiceName[] = "strata.v1.StrataService";
-constexpr absl::Duration kLastWrites = absl::Seconds(1);      // at least, after a drain
-constexpr absl::Duration kGoodbye = absl::Milliseconds(200);  // for GOAWAY to arrive
+constexpr absl::Duration kLastWrites = absl::Seconds(1);  // at least, after a drain
+// For GOAWAY to arrive and the last refusals to leave; taken whole only by a client that stays, as
+// one that watches the health does.
+constexpr absl::Duration kGoodbye = absl::Seconds(2);
 
 // Gives every method its reactor.
 class StrataServiceImpl final : public v1::StrataService::CallbackService {
@@ -199,11 +202,11 @@ class ServerImpl final : public Server {
     }
     SetServing(false);
     absl::SleepFor(grace);
-    const absl::Time deadline = absl::Now() + timeout;
+    const absl::Time deadline = telemetry::SteadyNow() + timeout;
     registry_.BeginDrain();
     runtime_->Drain(deadline);
     // Everything is answered; the last writes still have to leave.
-    active_.WaitUntilNone(std::max(deadline, absl::Now() + kLastWrites));
+    active_.WaitUntilNone(std::max(deadline, telemetry::SteadyNow() + kLastWrites));
     server_->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbye));
     server_->Wait();
     telemetry::Log(telemetry::LogLevel::kInfo, "drain_end", {});
@@ -230,7 +233,7 @@ class ServerImpl final : public Server {
     while (!stopped_) {
       stop_changed_.wait_for(lock, absl::ToChronoNanoseconds(housekeeping_period_));
       lock.unlock();
-      registry_.EndIdle(absl::Now());
+      registry_.EndIdle(telemetry::SteadyNow());
       ReloadTokens();
       lock.lock();
     }

@@ -12,7 +12,6 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "services/grpc/server.h"
 #include "services/grpc/server_flags.h"
@@ -21,6 +20,7 @@
 #include "services/runtime/runtime.h"
 #include "services/runtime/runtime_metrics.h"
 #include "services/telemetry/json_log.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::service {
 namespace {
@@ -28,7 +28,7 @@ namespace {
 using telemetry::LogLevel;
 
 absl::Status Serve(ServerFlags& flags, const sigset_t& signals) {
-  const absl::Time begin = absl::Now();
+  const absl::Time begin = telemetry::SteadyNow();
   telemetry::SetLogLevel(flags.log_level);
   const auto metrics = std::make_shared<runtime::RuntimeMetrics>();
   flags.runtime.observers = {std::make_shared<runtime::RequestLog>(), metrics};
@@ -51,7 +51,7 @@ absl::Status Serve(ServerFlags& flags, const sigset_t& signals) {
       !absl::StartsWith(address, "[::1]:") && !absl::StartsWith(address, "unix:")) {
     telemetry::Log(LogLevel::kWarning, "tokens_in_plain_text", {{"address", address}});
   }
-  const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
+  const double seconds = absl::ToDoubleSeconds(telemetry::SteadyNow() - begin);
   telemetry::Log(LogLevel::kInfo, "ready", {{"address", address}, {"seconds", seconds}});
   std::printf(flags.json ? "{\"ready\":\"%s\",\"seconds\":%.3f}\n" : "ready %s in %.2fs\n",
               address.c_str(), seconds);

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "services/grpc/convert.h"
 #include "services/grpc/status_details.h"
 #include "services/grpc/stream_traits.h"
 #include "services/runtime/error_detail.h"
 #include "services/runtime/result_bytes.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::service {
 namespace {
@@ -215,7 +215,7 @@ class StreamReactor final
         document->request = *std::move(request);
         document->request.permit = *std::move(permit);
         document->declared_size_bytes = declared;
-        document->last_chunk = absl::Now();
+        document->last_chunk = telemetry::SteadyNow();
         documents_.emplace(id, std::move(document));
       }
     }
@@ -271,7 +271,7 @@ class StreamReactor final
     if (absl::Status status = permit->Grow(size); !status.ok()) return status;
     document.num_bytes += size;
     document.held_bytes += size;
-    document.last_chunk = absl::Now();
+    document.last_chunk = telemetry::SteadyNow();
     held_bytes_ += size;
     if (document.feed != nullptr) {
       document.feed->Append(std::move(data));
@@ -468,7 +468,7 @@ class StreamReactor final
     if (!writing_ && !answers_.empty()) Write();
     if (MayRead()) {
       reading_ = true;
-      if (std::exchange(paused_, false)) resumed_ = absl::Now();
+      if (std::exchange(paused_, false)) resumed_ = telemetry::SteadyNow();
       this->StartRead(&read_);
     }
     if (writing_ || !documents_.empty() || !answers_.empty()) return;
@@ -503,7 +503,7 @@ class StreamReactor final
       answers_.pop_front();
     }
     writing_ = true;
-    write_begin_ = absl::Now();
+    write_begin_ = telemetry::SteadyNow();
     this->StartWrite(&write_);
   }
 

@@ -18,6 +18,7 @@
 #include "opentelemetry/trace_service.grpc.pb.h"
 #include "services/runtime/error_detail.h"
 #include "services/telemetry/json_log.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::service {
 namespace {
@@ -69,7 +70,9 @@ TraceContext ContextOf(std::string_view traceparent, double sample_ratio) {
   return context;
 }
 
-uint64_t Nanoseconds(absl::Time time) { return static_cast<uint64_t>(absl::ToUnixNanos(time)); }
+uint64_t Nanoseconds(absl::Time steady) {
+  return static_cast<uint64_t>(absl::ToUnixNanos(telemetry::WallFromSteady(steady)));
+}
 
 void Add(otlp::Span& span, const char* key, std::string_view value) {
   otlp::KeyValue* const attribute = span.add_attributes();
@@ -165,7 +168,7 @@ class TraceExporter::Sender {
     while (true) {
       changed_.wait_for(lock, absl::ToChronoNanoseconds(options_.period),
                         [this] { return stopped_ || spans_.size() >= kSpansPerCall; });
-      if (stopped_) stop_at = std::min(stop_at, absl::Now() + kCallTimeout);
+      if (stopped_) stop_at = std::min(stop_at, telemetry::SteadyNow() + kCallTimeout);
       std::vector<otlp::Span> spans = std::exchange(spans_, {});
       const int64_t num_dropped = std::exchange(num_dropped_, 0);
       const bool stopping = stopped_;
@@ -173,7 +176,7 @@ class TraceExporter::Sender {
       if (num_dropped > 0) {
         telemetry::Log(telemetry::LogLevel::kWarning, "spans_dropped", {{"spans", num_dropped}});
       }
-      for (size_t begin = 0; begin < spans.size() && absl::Now() < stop_at;
+      for (size_t begin = 0; begin < spans.size() && telemetry::SteadyNow() < stop_at;
            begin += kSpansPerCall) {
         Send(spans, begin, std::min(spans.size(), begin + kSpansPerCall));
       }

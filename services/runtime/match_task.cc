@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "services/runtime/error_detail.h"
 #include "services/runtime/guarded.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::runtime {
 namespace {
@@ -31,7 +31,7 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
         done_(std::move(done)),
         answers_(request_.candidates.size() + 1, absl::UnknownError("not answered")),
         num_missing_(answers_.size()),
-        begin_(absl::Now()) {}
+        begin_(telemetry::SteadyNow()) {}
 
   // Answers may come before this returns; the last of them ends the call. The document has to find
   // room as any request has; the candidates came with it and are let in after it.
@@ -129,7 +129,7 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
   absl::Status CheckWanted() const {
     if (is_cancelled_) return Cancelled();
     if (runtime_.overdue()) return DrainingError();
-    if (absl::Now() < request_.deadline) return absl::OkStatus();
+    if (telemetry::SteadyNow() < request_.deadline) return absl::OkStatus();
     return WithDetail(
         absl::DeadlineExceededError("the deadline passed while the documents were being compared"),
         {.reason = "DEADLINE_EXCEEDED"});
@@ -167,7 +167,7 @@ class MatchCall : public Call, public std::enable_shared_from_this<MatchCall> {
       candidate.pairs = blocks.BestPairs(result, static_cast<size_t>(request_.block_pairs));
     }
     response.timings = document.timings;
-    response.timings.total = absl::Now() - begin_;
+    response.timings.total = telemetry::SteadyNow() - begin_;
     return response;
   }
 

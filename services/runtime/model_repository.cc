@@ -7,12 +7,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "services/runtime/available_memory.h"
 #include "services/runtime/error_detail.h"
 #include "services/runtime/model_folder.h"
 #include "services/runtime/warm_up.h"
 #include "services/telemetry/json_log.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::runtime {
 namespace {
@@ -220,7 +220,7 @@ std::vector<ModelStatus> ModelRepository::Index() const {
 absl::Status ModelRepository::Load(const std::string& name) {
   const std::lock_guard<std::mutex> lock(load_mu_);
   if (absl::Status status = CheckModelName(name); !status.ok()) return status;
-  const absl::Time begin = absl::Now();
+  const absl::Time begin = telemetry::SteadyNow();
   Entry entry;
   const std::shared_ptr<const Table> table = this->table();
   if (const auto found = table->entries.find(name); found != table->entries.end()) {
@@ -237,7 +237,7 @@ absl::Status ModelRepository::Load(const std::string& name) {
   int64_t version = 0;  // that is being loaded
   absl::StatusOr<Entry> loaded =
       stopping() ? absl::StatusOr<Entry>(DrainingError()) : MakeEntry(name, entry, version);
-  const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
+  const double seconds = absl::ToDoubleSeconds(telemetry::SteadyNow() - begin);
   absl::Status status;
   if (loaded.ok()) {
     entry = *std::move(loaded);

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "services/runtime/result_bytes.h"
 #include "services/runtime/scheduler.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::runtime {
 namespace {
@@ -34,7 +34,7 @@ Response AnswerFor(const PendingCall& call, const Response& response) {
   answer.cached = true;
   answer.received = call.submitted;
   answer.timings = {};
-  answer.timings.total = absl::Now() - call.submitted;
+  answer.timings.total = telemetry::SteadyNow() - call.submitted;
   answer.timings.queue = answer.timings.total;
   return answer;
 }

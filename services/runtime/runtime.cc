@@ -12,7 +12,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/types/span.h"
 #include "services/runtime/error_detail.h"
 #include "services/runtime/guarded.h"
@@ -21,6 +20,7 @@
 #include "services/runtime/response_cache.h"
 #include "services/runtime/scheduler.h"
 #include "services/runtime/vector_bytes.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::runtime {
 namespace {
@@ -153,7 +153,7 @@ class RuntimeImpl : public Runtime {
     AnsweredRequest seen;
     seen.task = models::TaskName(request.task.task);
     seen.num_bytes = static_cast<int64_t>(request.document.size());
-    seen.received = absl::Now();
+    seen.received = telemetry::SteadyNow();
     // A name that nobody loaded is the caller's text: it must not become a label of a metric.
     std::string model;
     absl::StatusOr<std::shared_ptr<const ServedModel>> found = request.served;
@@ -168,7 +168,7 @@ class RuntimeImpl : public Runtime {
       seen.id = id;
       seen.model = model;
       seen.traceparent = traceparent;
-      seen.answered = absl::Now();
+      seen.answered = telemetry::SteadyNow();
       seen.status = answer.status();
       const std::string stage = answer.ok() ? "" : DetailOf(answer.status()).stage;
       seen.stage = stage;
@@ -200,7 +200,7 @@ class RuntimeImpl : public Runtime {
     absl::StatusOr<std::shared_ptr<const ServedModel>> model = std::move(request.served);
     if (*model == nullptr) model = models_->Find(request.model);
     if (!model.ok()) return model.status();
-    call.done = [statistics = (*model)->statistics, begin = absl::Now(),
+    call.done = [statistics = (*model)->statistics, begin = telemetry::SteadyNow(),
                  looks_up = cache_ != nullptr,
                  done = std::move(call.done)](absl::StatusOr<Response> answer) mutable {
       if (answer.ok() && answer->cached) {
@@ -210,7 +210,7 @@ class RuntimeImpl : public Runtime {
         statistics->Answered(timings.queue, timings.prepare, timings.compute, timings.total);
         if (looks_up) statistics->Missed(timings.total);
       } else {
-        statistics->Failed(absl::Now() - begin);
+        statistics->Failed(telemetry::SteadyNow() - begin);
       }
       done(std::move(answer));
     };
@@ -253,7 +253,7 @@ class RuntimeImpl : public Runtime {
   }
 
   void PrepareCall(const std::shared_ptr<PendingCall>& call) {
-    call->prepare_begin = absl::Now();
+    call->prepare_begin = telemetry::SteadyNow();
     if (call->payload.sound == nullptr) {
       call->before_prepare = call->prepare_begin - call->submitted;
       if (cache_ != nullptr && !Leads(call)) {
@@ -265,7 +265,7 @@ class RuntimeImpl : public Runtime {
     const int64_t seen = feed ? feed->size() : 0;
     absl::StatusOr<std::optional<PreparedDocument>> prepared =
         Guarded<std::optional<PreparedDocument>>("reading", [&] { return Prepare(call->payload); });
-    call->prepare_time += absl::Now() - call->prepare_begin;
+    call->prepare_time += telemetry::SteadyNow() - call->prepare_begin;
     scheduler_->EndPrepare();
     if (prepared.ok() && !*prepared) {
       if (scheduler_->Park(call)) {
@@ -395,10 +395,10 @@ class RuntimeImpl : public Runtime {
   }
 
   void Compute(const std::vector<std::shared_ptr<PendingCall>>& batch) {
-    const absl::Time begin = absl::Now();
+    const absl::Time begin = telemetry::SteadyNow();
     for (const std::shared_ptr<PendingCall>& call : batch) call->compute_begin = begin;
     absl::StatusOr<std::vector<TaskResult>> pass = Run(batch);
-    const absl::Duration duration = absl::Now() - begin;
+    const absl::Duration duration = telemetry::SteadyNow() - begin;
     std::vector<absl::StatusOr<TaskResult>> results;
     for (size_t i = 0; i < batch.size(); ++i) {
       if (pass.ok()) {
@@ -415,7 +415,7 @@ class RuntimeImpl : public Runtime {
         }
       }
     }
-    const absl::Time end = absl::Now();
+    const absl::Time end = telemetry::SteadyNow();
     scheduler_->EndPass();  // the next one runs while this one's callers are told
     TellOfPass(batch, duration);
     for (size_t i = 0; i < batch.size(); ++i) EndPass(batch[i], std::move(results[i]), end);
@@ -524,7 +524,7 @@ class RuntimeImpl : public Runtime {
     response.tree = std::move(call.payload.prepared->tree);
     response.timings.prepare = call.prepare_time;
     response.timings.compute = call.compute_time;
-    response.timings.total = absl::Now() - call.submitted;
+    response.timings.total = telemetry::SteadyNow() - call.submitted;
     response.timings.queue = std::max(
         absl::ZeroDuration(), response.timings.total - call.prepare_time - call.compute_time);
     response.timings.queue_before_prepare = call.before_prepare;

@@ -87,7 +87,7 @@ struct Request {
   // null.
   std::function<void(const std::string& part)> on_text;
   std::string traceparent;  // W3C trace context of the caller, as it came; may be empty
-  absl::Time deadline = absl::InfiniteFuture();
+  absl::Time deadline = absl::InfiniteFuture();  // telemetry::SteadyNow()'s, as all times here
   // What the caller can take; an answer whose vectors alone are over it is refused before its pass
   // (RESPONSE_TOO_LARGE). 0 = any.
   int64_t max_answer_bytes = 0;

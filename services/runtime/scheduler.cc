@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "services/runtime/error_detail.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::runtime {
 namespace {
@@ -15,9 +15,9 @@ template <typename Ready>
 bool WaitUntil(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
                absl::Time deadline, Ready ready) {
   while (!ready()) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - telemetry::SteadyNow();
     if (left <= absl::ZeroDuration()) return false;
-    // The clock of deadlines can be set; an hour at a time keeps the sum in range too.
+    // An hour at a time keeps the sum in range.
     condition.wait_for(lock, absl::ToChronoNanoseconds(std::min(left, absl::Hours(1))));
   }
   return true;
@@ -63,7 +63,7 @@ void PendingCall::Cancel() {
 absl::Status Scheduler::Add(const std::shared_ptr<PendingCall>& call, absl::Time deadline) {
   std::lock_guard<std::mutex> lock(mu_);
   if (draining_) return DrainingError();
-  call->submitted = absl::Now();
+  call->submitted = telemetry::SteadyNow();
   if (deadline <= call->submitted) {
     return WithDetail(absl::DeadlineExceededError("the deadline had passed on arrival"),
                       {.reason = "DEADLINE_EXCEEDED"});
@@ -222,7 +222,7 @@ QueueState Scheduler::queue_state() {
   if (!documents_.empty()) oldest = std::min(oldest, documents_.front()->submitted);
   if (!works_.empty()) oldest = std::min(oldest, works_.front()->submitted);
   oldest = std::min(oldest, batcher_.oldest());
-  if (oldest < absl::InfiniteFuture()) state.oldest_age = absl::Now() - oldest;
+  if (oldest < absl::InfiniteFuture()) state.oldest_age = telemetry::SteadyNow() - oldest;
   return state;
 }
 
@@ -254,7 +254,7 @@ void Scheduler::RunTimer() {
       return stopped_ || (!timers_.empty() && timers_.begin()->first < next);
     });
     std::vector<std::pair<std::shared_ptr<PendingCall>, CallStage>> expired;
-    const absl::Time now = absl::Now();
+    const absl::Time now = telemetry::SteadyNow();
     for (auto it = timers_.begin(); it != timers_.end() && it->first <= now; ++it) {
       expired.emplace_back(it->second->shared_from_this(), it->second->stage);
     }

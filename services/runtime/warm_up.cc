@@ -7,9 +7,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "models/document/document_reader.h"
 #include "services/runtime/guarded.h"
+#include "services/telemetry/steady_time.h"
 
 namespace strata::runtime {
 namespace {
@@ -36,9 +36,9 @@ bool Does(const models::Engine& engine, Task task) {
 
 absl::Status WarmUp(const models::Engine& engine, absl::Duration max_time,
                     const std::function<bool()>& cancelled) {
-  const absl::Time end = absl::Now() + max_time;
+  const absl::Time end = telemetry::SteadyNow() + max_time;
   const std::function<bool()> stop = [&] {
-    return absl::Now() >= end || (cancelled && cancelled());
+    return telemetry::SteadyNow() >= end || (cancelled && cancelled());
   };
   models::WorkItem item;
   if (Does(engine, Task::kClassify)) {
