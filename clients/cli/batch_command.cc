@@ -81,8 +81,8 @@ class BatchRun {
       item = std::move(found->second);
       pending_.erase(found);
     }
-    if (IsRetryable(result.status()) || absl::IsCancelled(result.status()) ||
-        absl::IsDeadlineExceeded(result.status())) {
+    // A document that took too long is one that failed: it would stop the next run, too.
+    if (IsRetryable(result.status()) || absl::IsCancelled(result.status())) {
       // Nothing is wrong with the document: it stays open for the next run.
       if (!absl::IsCancelled(result.status())) Stop(result.status());
       return;

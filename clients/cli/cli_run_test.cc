@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,6 +225,28 @@ TEST_F(CliRunTest, ErrorsAreSaidAndCounted) {
   EXPECT_EQ(error["status"], "NOT_FOUND");
 }
 
+// A model that takes long to load: its config is a pipe that nobody writes.
+TEST_F(CliRunTest, AServerThatStillLoadsEndsAtOnce) {
+  fs::create_directories(root_ + "/model");
+  ASSERT_EQ(::mkfifo((root_ + "/model/config.json").c_str(), 0600), 0);
+  const pid_t server = Start({"serve", "--model", root_ + "/model", "--listen", "127.0.0.1:0"});
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  int status = 0;
+  ASSERT_EQ(::waitpid(server, &status, WNOHANG), 0) << Read(root_ + "/err");  // it loads
+  ::kill(server, SIGTERM);
+  bool ended = false;
+  for (int i = 0; i < 100 && !ended; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    ended = ::waitpid(server, &status, WNOHANG) == server;
+  }
+  EXPECT_TRUE(ended);
+  if (!ended) {
+    ::kill(server, SIGKILL);
+    ::waitpid(server, &status, 0);
+  }
+  EXPECT_THAT(Read(root_ + "/out"), Not(HasSubstr("ready")));
+}
+
 // With --json there is an object on stdout whatever goes wrong.
 TEST_F(CliRunTest, ErrorsAreJsonToo) {
   const std::string good = Put("in/a.md", Text(0, 5));
@@ -293,6 +316,14 @@ TEST_F(CliRunTest, ABatchTriesAgainWhatFailedAndMixesNothing) {
   const std::string lines = Read(out);
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
   EXPECT_THAT(lines, Not(HasSubstr("INVALID_ARGUMENT")));
+
+  // One that takes longer than it may is no reason to stop.
+  const std::string late = root_ + "/late.jsonl";
+  const Outcome hurried = Run({"batch", "--json", "--timeout", "0.000001", root_ + "/in", late});
+  EXPECT_EQ(hurried.exit_code, 1);
+  EXPECT_THAT(hurried.err, HasSubstr("2 of 2 documents failed"));
+  EXPECT_THAT(Read(late), HasSubstr("DEADLINE_EXCEEDED"));
+  EXPECT_EQ(Run({"batch", "--json", "--retry-failed", root_ + "/in", late}).exit_code, 0);
 
   const Outcome document = Run({"batch", good, root_ + "/other.jsonl"});
   EXPECT_EQ(document.exit_code, 1);

@@ -28,15 +28,6 @@ struct SummarizeArguments {
   bool json = false;
 };
 
-// Prose as it may go to a terminal: line breaks of the document and control characters as blanks.
-std::string Folded(std::string text) {
-  for (char& c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) c = ' ';
-  }
-  return text;
-}
-
 void PrintSources(const SummarizeResult& result, int count) {
   std::vector<SummarySource> sources = result.sources;
   std::stable_sort(sources.begin(), sources.end(),

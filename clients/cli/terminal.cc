@@ -7,6 +7,20 @@
 
 namespace strata::cli {
 
+namespace {
+
+// Bytes of the control character at `i`, 0 if there is none: C0, DEL and U+0080 to U+009F, which
+// some terminals obey, too.
+std::size_t ControlSize(std::string_view text, std::size_t i) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  if (byte(i) < 0x20 || byte(i) == 0x7f) return 1;
+  const bool is_c1 =
+      byte(i) == 0xc2 && i + 1 < text.size() && byte(i + 1) >= 0x80 && byte(i + 1) < 0xa0;
+  return is_c1 ? 2 : 0;
+}
+
+}  // namespace
+
 std::string Bar(double share, int width) {
   static constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const double clamped = std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0;
@@ -25,9 +39,9 @@ std::string OneLine(std::string_view text, int max_columns) {
   std::size_t i = 0;
   while (i < text.size()) {
     const unsigned char c = static_cast<unsigned char>(text[i]);
-    if (c <= ' ' || c == 0x7f) {
+    if (const std::size_t control = c == ' ' ? 1 : ControlSize(text, i); control > 0) {
       blank = !line.empty();
-      ++i;
+      i += control;
       continue;
     }
     std::size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
@@ -82,20 +96,26 @@ std::string Counted(std::int64_t count, std::string_view noun) {
 std::string Printable(std::string_view text) {
   std::string shown;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    // U+0080 to U+009F, which some terminals obey, too.
-    const bool is_c1 = c == 0xc2 && i + 1 < text.size() &&
-                       static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
-                       static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (is_c1) {
+    const std::size_t control = ControlSize(text, i);
+    if (control == 2) {
       absl::StrAppendFormat(&shown, "\\u%04x", static_cast<unsigned char>(text[++i]));
-    } else if (c < 0x20 || c == 0x7f) {
-      absl::StrAppendFormat(&shown, "\\x%02x", c);
+    } else if (control == 1) {
+      absl::StrAppendFormat(&shown, "\\x%02x", static_cast<unsigned char>(text[i]));
     } else {
       shown += text[i];
     }
   }
   return shown;
+}
+
+std::string Folded(std::string_view text) {
+  std::string folded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t control = ControlSize(text, i);
+    folded += control > 0 ? ' ' : text[i];
+    if (control == 2) ++i;
+  }
+  return folded;
 }
 
 std::string Wrap(std::string_view text, std::size_t columns) {

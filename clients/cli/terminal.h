@@ -28,6 +28,8 @@ std::string Counted(std::int64_t count, std::string_view noun);
 // A name or message as it may go to a terminal: control characters, which could move the cursor or
 // worse, are written out ("\x1b").
 std::string Printable(std::string_view text);
+// Prose as it may go to a terminal: each control character, a line break among them, is a blank.
+std::string Folded(std::string_view text);
 // `text` with line breaks between words, and nowhere else, so that no line has more than `columns`
 // bytes, unless one word has.
 std::string Wrap(std::string_view text, std::size_t columns);

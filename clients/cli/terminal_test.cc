@@ -21,6 +21,10 @@ TEST(TerminalTest, OneLineFoldsAndCutsBetweenCharacters) {
   EXPECT_EQ(OneLine("äöüäöü", 4), "äöü…");
   EXPECT_EQ(OneLine("\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 2), "\xf0\x9f\x98\x80…");
   EXPECT_EQ(OneLine("\x1b[31mred", 20), "[31mred");
+  EXPECT_EQ(OneLine("a \xc2\x9b"
+                    "31mred caf\xc3\xa9",
+                    20),
+            "a 31mred caf\xc3\xa9");
 }
 
 TEST(TerminalTest, Numbers) {
@@ -47,6 +51,13 @@ TEST(TerminalTest, PrintableLeavesNoControlCharacter) {
   EXPECT_EQ(Printable("caf\xc3\xa9 \xc2\x9b"
                       "31m"),
             "caf\xc3\xa9 \\u009b31m");
+}
+
+TEST(TerminalTest, FoldedLeavesNoControlCharacter) {
+  EXPECT_EQ(Folded("one\ntwo \x1b[0m \xc2\x9b"
+                   "31m caf\xc3\xa9"),
+            "one two  [0m  31m caf\xc3\xa9");
+  EXPECT_EQ(Folded("\xc2"), "\xc2");
 }
 
 TEST(TerminalTest, WrapBreaksBetweenWords) {

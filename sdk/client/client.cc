@@ -35,7 +35,7 @@ absl::StatusOr<EmbedResult> Client::Embed(const DocumentInput& document,
 absl::StatusOr<SummarizeResult> Client::Summarize(const DocumentInput& document,
                                                   const SummarizeOptions& options,
                                                   const TextCallback& on_text) const {
-  return connection_->Summarize(document, options, on_text);
+  return Named(document, connection_->Summarize(document, options, on_text));
 }
 
 absl::StatusOr<MatchResult> Client::Match(const DocumentInput& document,

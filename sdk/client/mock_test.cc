@@ -51,6 +51,17 @@ TEST(MockConnectionTest, SummariesReachTheConnection) {
   EXPECT_EQ(told, result->text);
 }
 
+TEST(MockConnectionTest, AnErrorOfOneDocumentNamesIt) {
+  auto connection = std::make_shared<MockConnection>();
+  const absl::Status error = absl::InvalidArgumentError("no sentence");
+  EXPECT_CALL(*connection, Classify).WillOnce(Return(error));
+  EXPECT_CALL(*connection, Summarize).WillOnce(Return(error));
+  const Client client(connection);
+  const DocumentInput document = DocumentInput::FromBytes("x").set_id("a.txt");
+  EXPECT_EQ(client.Classify(document).status().message(), "a.txt: no sentence");
+  EXPECT_EQ(client.Summarize(document).status().message(), "a.txt: no sentence");
+}
+
 TEST(MockConnectionTest, StreamsOneByOne) {
   auto connection = std::make_shared<MockConnection>();
   ON_CALL(*connection, ClassifyMany).WillByDefault(ClassifyOneByOne(connection.get()));

@@ -1,5 +1,6 @@
 #include "strata/embedded.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,8 @@ absl::StatusOr<Client> MakeEmbeddedClient(const EmbeddedOptions& options) {
   runtime_options.compute_threads = options.compute_threads;
   runtime_options.prepare_threads = options.prepare_threads;
   runtime_options.limits.max_document_bytes = options.max_document_bytes;
+  runtime_options.limits.max_queued_bytes =
+      std::max(runtime_options.limits.max_queued_bytes, options.max_document_bytes);
   runtime_options.limits.max_document_tokens = options.max_document_tokens;
   runtime_options.limits.max_batch_tokens = options.max_batch_tokens;
   auto runtime = runtime::Runtime::Create(runtime_options);

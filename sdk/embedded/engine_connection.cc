@@ -207,12 +207,14 @@ class EngineConnection final : public Connection {
         [&]() -> absl::StatusOr<Ranking> {
           runtime::MatchRequest part = request;
           request.candidates.clear();
-          std::promise<absl::StatusOr<runtime::MatchResponse>> promise;
+          // Held by the callback, too, which is still in set_value when get() returns.
+          const auto promise =
+              std::make_shared<std::promise<absl::StatusOr<runtime::MatchResponse>>>();
           runtime::Match(*runtime_, std::move(part),
-                         [&](absl::StatusOr<runtime::MatchResponse> response) {
-                           promise.set_value(std::move(response));
+                         [promise](absl::StatusOr<runtime::MatchResponse> response) {
+                           promise->set_value(std::move(response));
                          });
-          const absl::StatusOr<runtime::MatchResponse> response = promise.get_future().get();
+          const absl::StatusOr<runtime::MatchResponse> response = promise->get_future().get();
           if (!response.ok()) return FromRuntime(response.status());
           return ToRanking(*response);
         });

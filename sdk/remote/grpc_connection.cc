@@ -262,7 +262,7 @@ absl::StatusOr<v1::SummarizeResponse> GrpcConnection::StreamSummary(
         if (status.ok() && answered && !stopped) return answer;
         absl::Status error = stopped       ? absl::CancelledError("cancelled by the caller")
                              : status.ok() ? absl::UnavailableError("the summary has no end")
-                                           : FromGrpc(status);
+                                           : settings_.ToStatus(status);
         if (!told) return error;
         final_error = std::move(error);
         return v1::SummarizeResponse();  // ends the attempts

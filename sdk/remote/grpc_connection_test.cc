@@ -445,6 +445,9 @@ TEST(ConnectTest, AServiceThatIsNotThereIsNamed) {
   EXPECT_EQ(std::string(result.status().message()),
             "x.txt: nothing answers at 127.0.0.1:1; is `strata serve` running there? (after 2 "
             "attempts; no attempt left)");
+  const auto told = client->Summarize(DocumentInput::FromBytes("x"), {},
+                                      [](const std::string& /*part*/) { return true; });
+  EXPECT_THAT(std::string(told.status().message()), HasSubstr("nothing answers at 127.0.0.1:1"));
   ClassifyOptions hurried;
   hurried.timeout = absl::Nanoseconds(1);
   // A connection of its own: one that has failed is known to be no use without any wait.

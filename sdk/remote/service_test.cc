@@ -181,6 +181,14 @@ TEST_F(ServiceTest, RanksInAsManyCallsAsTheCandidatesNeed) {
   EXPECT_EQ((*client.ListModels())[0].tasks.back(), "match");
 }
 
+TEST_F(ServiceTest, WhatFitsIntoNoMessageSaysWhatToDo) {
+  const auto summary =
+      Connect().Summarize(DocumentInput::FromBytes(std::string(std::size_t{17} << 20, 'x')));
+  EXPECT_TRUE(absl::IsResourceExhausted(summary.status())) << summary.status();
+  EXPECT_NE(summary.status().message().find("--max-message-bytes"), std::string::npos)
+      << summary.status();
+}
+
 TEST_F(ServiceTest, ErrorsKeepTheirReason) {
   const Client client = Connect();
   ClassifyOptions options;

@@ -20,6 +20,11 @@ std::string Explained(const absl::Status& status, const std::string& endpoint) {
   if (absl::IsDeadlineExceeded(status) && message == "Deadline Exceeded") {
     return absl::StrCat(endpoint, " did not answer in time");
   }
+  if (absl::IsResourceExhausted(status) && Contains(message, "message larger than max")) {
+    return absl::StrCat("one message was too large for ", endpoint, " (", message,
+                        "); its --max-message-bytes moves that, and only classify and embed send ",
+                        "a document in parts");
+  }
   if (!absl::IsUnavailable(status)) return "";
   if (message.rfind("DNS resolution failed", 0) == 0) {
     return absl::StrCat("the host in ", endpoint, " is not known");

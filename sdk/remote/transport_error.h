@@ -9,7 +9,8 @@
 namespace strata::internal {
 
 // `status` with another message where it is gRPC's own about reaching `endpoint` (nobody there, an
-// unknown host, no secure connection, no time left); code and payloads stay. Else as it is.
+// unknown host, no secure connection, no time left, too large a message); code and payloads stay.
+// Else as it is.
 absl::Status ExplainTransportError(const absl::Status& status, const std::string& endpoint);
 
 // INVALID_ARGUMENT: an endpoint that cannot be reached whatever happens: no port, a URL.

@@ -2,7 +2,11 @@
 //
 // stdout gets one line, "ready ADDRESS in SECONDSs" (with --json an object), once requests are
 // answered; everything else goes to stderr as JSON lines. Exit code: 0 after a drain, 1 if it could
-// not start, 2 for a wrong command line.
+// not start, 2 for a wrong command line; a signal that comes before the models are loaded ends it
+// at once.
+#include <semaphore.h>
+
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -27,7 +31,31 @@ namespace {
 
 using telemetry::LogLevel;
 
-absl::Status Serve(ServerFlags& flags, const sigset_t& signals) {
+sem_t signalled;
+std::atomic<int> signal_number{0};
+
+// From here on SIGTERM and SIGINT are waited for; a second one ends the process at once.
+void CatchSignals() {
+  sem_init(&signalled, /*pshared=*/0, 0);
+  struct sigaction action = {};
+  action.sa_handler = [](int number) {
+    signal_number = number;
+    sem_post(&signalled);
+  };
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+int WaitForSignal() {
+  while (sem_wait(&signalled) != 0) {
+  }
+  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGINT, SIG_DFL);
+  return signal_number;
+}
+
+absl::Status Serve(ServerFlags& flags) {
   const absl::Time begin = telemetry::SteadyNow();
   telemetry::SetLogLevel(flags.log_level);
   const auto metrics = std::make_shared<runtime::RuntimeMetrics>();
@@ -37,6 +65,7 @@ absl::Status Serve(ServerFlags& flags, const sigset_t& signals) {
   }
   auto runtime = runtime::Runtime::Create(flags.runtime);
   if (!runtime.ok()) return runtime.status();
+  CatchSignals();
   metrics->Watch(runtime->get());
   const auto unwatch = absl::MakeCleanup([&] { metrics->Watch(nullptr); });
   if (!flags.metrics_address.empty()) {
@@ -57,26 +86,17 @@ absl::Status Serve(ServerFlags& flags, const sigset_t& signals) {
               address.c_str(), seconds);
   std::fflush(stdout);
 
-  int signal = 0;
-  sigwait(&signals, &signal);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);  // a second one ends the process at once
-  telemetry::Log(LogLevel::kInfo, "signal", {{"number", int64_t{signal}}});
+  telemetry::Log(LogLevel::kInfo, "signal", {{"number", int64_t{WaitForSignal()}}});
   (*server)->Drain(flags.drain_grace, flags.drain_timeout);
   return absl::OkStatus();
 }
 
 int Main(int argc, char** argv) {
-  // Blocked before any thread starts, so that only sigwait sees them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads stderr may go first
 
   ServerFlags flags;
   if (const std::optional<int> code = ParseServerFlags(argc, argv, flags)) return *code;
-  const absl::Status status = Serve(flags, signals);
+  const absl::Status status = Serve(flags);
   telemetry::FlushLog();
   if (status.ok()) return 0;
   std::fprintf(stderr, "%s: %s\n", flags.program.c_str(), std::string(status.message()).c_str());

@@ -30,6 +30,12 @@ absl::Status NotFound(const std::string& message) {
   return WithDetail(absl::NotFoundError(message), {.reason = "MODEL_NOT_FOUND", .field = "model"});
 }
 
+absl::Status OutOfMemory(int64_t num_bytes, const char* whose, const std::string& why) {
+  return WithDetail(
+      absl::ResourceExhaustedError(absl::StrCat(whose, " have ", num_bytes, " bytes, and ", why)),
+      {.reason = "OUT_OF_MEMORY"});
+}
+
 absl::Status CheckNames(const std::vector<std::string>& names) {
   std::vector<std::string> sorted = names;
   std::sort(sorted.begin(), sorted.end());
@@ -320,6 +326,9 @@ absl::StatusOr<ModelRepository::ModelPtr> ModelRepository::LoadVersion(const std
   }
   absl::StatusOr<std::shared_ptr<const models::Engine>> engine = loader_(folder);
   if (!engine.ok()) return engine.status();
+  // They may have grown: a file of 16-bit numbers that is served as float32.
+  const absl::Status fits = CheckWeights((*engine)->info().weight_bytes, "its weights");
+  if (!fits.ok()) return fits;
   if (warm_up && options_.warm_up > absl::ZeroDuration()) {
     const absl::Status warm = WarmUp(**engine, options_.warm_up, [this] { return stopping(); });
     if (!warm.ok()) {
@@ -336,28 +345,28 @@ absl::StatusOr<ModelRepository::ModelPtr> ModelRepository::LoadVersion(const std
 absl::Status ModelRepository::CheckMemory(const std::string& folder) const {
   absl::StatusOr<int64_t> needed = FolderBytes(folder);
   if (!needed.ok()) return needed.status();
-  const auto refuse = [&](const std::string& why) {
-    return WithDetail(
-        absl::ResourceExhaustedError(absl::StrCat("its files have ", *needed, " bytes, and ", why)),
-        {.reason = "OUT_OF_MEMORY"});
-  };
-  if (options_.max_model_bytes > 0) {
-    int64_t used = 0;
-    for (const ModelPtr& model : served()) used += model->engine->info().weight_bytes;
-    {
-      std::lock_guard<std::mutex> lock(table_mu_);
-      for (const auto& weak : retired_) {
-        if (const ModelPtr model = weak.lock()) used += model->engine->info().weight_bytes;
-      }
-    }
-    if (used + *needed > options_.max_model_bytes) {
-      return refuse(absl::StrCat("the weights that are loaded have ", used, "; max_model_bytes is ",
-                                 options_.max_model_bytes));
+  const absl::Status fits = CheckWeights(*needed, "its files");
+  if (!fits.ok()) return fits;
+  const int64_t available = AvailableMemoryBytes();
+  if (*needed <= available) return absl::OkStatus();
+  return OutOfMemory(*needed, "its files", absl::StrCat(available, " bytes of memory are free"));
+}
+
+// Whether `num_bytes` fit beside what is loaded, or not yet let go of, under max_model_bytes.
+absl::Status ModelRepository::CheckWeights(int64_t num_bytes, const char* whose) const {
+  if (options_.max_model_bytes == 0) return absl::OkStatus();
+  int64_t used = 0;
+  for (const ModelPtr& model : served()) used += model->engine->info().weight_bytes;
+  {
+    std::lock_guard<std::mutex> lock(table_mu_);
+    for (const auto& weak : retired_) {
+      if (const ModelPtr model = weak.lock()) used += model->engine->info().weight_bytes;
     }
   }
-  const int64_t available = AvailableMemoryBytes();
-  if (*needed > available) return refuse(absl::StrCat(available, " bytes of memory are free"));
-  return absl::OkStatus();
+  if (used + num_bytes <= options_.max_model_bytes) return absl::OkStatus();
+  return OutOfMemory(num_bytes, whose,
+                     absl::StrCat("the weights that are loaded have ", used,
+                                  "; max_model_bytes is ", options_.max_model_bytes));
 }
 
 absl::Status ModelRepository::Unload(const std::string& name) {

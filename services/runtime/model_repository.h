@@ -133,6 +133,7 @@ class ModelRepository {
   absl::StatusOr<ModelPtr> LoadVersion(const std::string& name, const std::string& folder,
                                        int64_t version, bool versioned, bool warm_up);
   absl::Status CheckMemory(const std::string& folder) const;
+  absl::Status CheckWeights(int64_t num_bytes, const char* whose) const;
   void LoadFolder();
   void RunJobs();
   void Enqueue(std::string name, bool load, Done done);

@@ -47,6 +47,7 @@ absl::StatusOr<std::shared_ptr<const models::Engine>> LoadNumber(const std::stri
   if (hidden_size <= 0) return absl::InvalidArgumentError("weights: not a number");
   testing::NullEngineOptions options;
   options.hidden_size = hidden_size;
+  options.weight_bytes = int64_t{hidden_size} * 100;
   return testing::MakeNullEngine(options);
 }
 
@@ -266,6 +267,13 @@ TEST_F(ModelRepositoryTest, MemoryIsCheckedBeforeLoading) {
   absl::Status status = models->Load("big");
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("max_model_bytes"));
+
+  // What a small file becomes can be large.
+  AddVersion("grows", 1, "11");
+  status = models->Load("grows");
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("its weights have 1100 bytes"));
+  EXPECT_FALSE(models->Find("grows").ok());
 
   // More than any machine has: refused by size, long before anybody reads it.
   EXPECT_GT(AvailableMemoryBytes(), 0);

@@ -1,8 +1,10 @@
 #include "services/telemetry/json_log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -90,6 +92,12 @@ class Writer {
     const std::string text = line + "\n";
     for (size_t begin = 0; begin < text.size();) {
       const ssize_t written = write(STDERR_FILENO, text.data() + begin, text.size() - begin);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {  // somebody made it so
+        pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+        poll(&ready, 1, /*timeout=*/1000);
+        continue;
+      }
       if (written <= 0) return;  // stderr is closed: there is nobody to tell
       begin += static_cast<size_t>(written);
     }

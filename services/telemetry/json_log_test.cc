@@ -1,5 +1,8 @@
 #include "services/telemetry/json_log.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <string>
 #include <thread>
 #include <vector>
@@ -72,6 +75,42 @@ TEST(ParseLogLevelTest, NamesAndErrors) {
   EXPECT_EQ(*ParseLogLevel("warning"), LogLevel::kWarning);
   EXPECT_EQ(*ParseLogLevel("off"), LogLevel::kOff);
   EXPECT_EQ(ParseLogLevel("loud").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// Whoever shares stderr may have made it so that it does not block.
+TEST_F(JsonLogTest, AFullPipeTearsNoLine) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  const int saved = dup(STDERR_FILENO);
+  dup2(ends[1], STDERR_FILENO);
+  SetLogSink(nullptr);
+  constexpr int kLines = 2000;  // of far more bytes than a pipe holds
+  for (int i = 0; i < kLines; ++i) {
+    Log(LogLevel::kInfo, "line", {{"text", std::string(300, 'x')}});
+  }
+  std::string read;
+  std::thread reader([&] {
+    char buffer[4096];
+    for (ssize_t size; (size = ::read(ends[0], buffer, sizeof buffer)) > 0;) {
+      read.append(buffer, static_cast<size_t>(size));
+    }
+  });
+  FlushLog();
+  dup2(saved, STDERR_FILENO);
+  close(saved);
+  close(ends[1]);
+  reader.join();
+  close(ends[0]);
+  int num_lines = 0;
+  for (size_t begin = 0; begin < read.size();) {
+    const size_t end = read.find('\n', begin);
+    ASSERT_NE(end, std::string::npos);
+    EXPECT_TRUE(nlohmann::json::accept(read.substr(begin, end - begin)));
+    begin = end + 1;
+    ++num_lines;
+  }
+  EXPECT_EQ(num_lines, kLines);
 }
 
 }  // namespace
