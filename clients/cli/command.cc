@@ -45,6 +45,10 @@ int FailFor(const std::string& command, const std::string& path, const absl::Sta
 void FlushOutput() {
   errno = 0;
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  if (failed && errno == 0) {  // a full buffer was written before, and why that failed is forgotten
+    std::clearerr(stdout);
+    if (std::fputc('\n', stdout) == EOF || std::fflush(stdout) != 0) output_error = errno;
+  }
   if (failed && output_error == 0) output_error = errno != 0 ? errno : EIO;
 }
 

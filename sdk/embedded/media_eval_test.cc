@@ -66,7 +66,8 @@ TEST_P(ShippedMediaTest, IsAsGoodAsItsCardSays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo, ShippedMediaTest,
-                         testing::Values(Shipped{"spoken-digits", "free_spoken_digits", 0.964}),
+                         testing::Values(Shipped{"spoken-digits", "free_spoken_digits", 0.964},
+                                         Shipped{"sign-digits", "sign_digits", 0.988}),
                          [](const auto& shipped) { return std::string(shipped.param.data); });
 
 }  // namespace

